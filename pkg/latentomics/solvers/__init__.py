@@ -1,0 +1,7 @@
+"""Loops that know no biology: what to repeat, when to look, when to stop."""
+
+from .loop import Trace, iterate, relative_change
+from .patience import Patience
+from .proximal import proximal_gradient
+
+__all__ = ["Patience", "Trace", "iterate", "proximal_gradient", "relative_change"]

@@ -1,0 +1,92 @@
+"""One loop for every method: when to look, when to stop, what to say."""
+
+import math
+import warnings
+from dataclasses import dataclass, field
+
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+
+@dataclass
+class Trace:
+    """What happened: one entry per look, plus how and when the run ended."""
+
+    objective: list[float] = field(default_factory=list)
+    gap: list[float] = field(default_factory=list)
+    iteration: list[int] = field(default_factory=list)
+    n_iter: int = 0
+    status: str = "running"  # then "converged" or "max_iter"
+
+
+def relative_change(new, old):
+    """||new - old|| / ||new||, and 0 when both are 0: no units, no hidden scale.
+
+    A state that is a tuple is judged by its first tensor, the variable itself.
+    """
+    if isinstance(new, tuple):
+        new, old = new[0], old[0]
+    return (new - old).norm() / new.norm().clamp(min=torch.finfo(new.dtype).tiny)
+
+
+def iterate(
+    step, state, objective, *, tol, max_iter, look_every=10, gap=relative_change
+):
+    """Apply `step` until `gap` <= `tol`; look (one device sync) every few steps.
+
+    Parameters
+    ----------
+    step : callable
+        state -> next state. A state is a tensor or a tuple of them.
+    state : tensor or tuple of tensors
+        Where to start.
+    objective : callable
+        state -> the number that the method makes small, recorded at each look.
+    tol : float
+        Stop once ``gap(state, previous state)`` is at most this; no units.
+    max_iter : int
+        At most so many steps; reaching it warns with the gap reached.
+    look_every : int, default=10
+    gap : callable, default=relative_change
+        (state, previous state) -> how far from done, without units.
+
+    Returns
+    -------
+    state, trace : the last state and its :class:`Trace`
+
+    Raises
+    ------
+    ValueError
+        If `max_iter` is not a whole number from 1 up, or `tol` not a number from 0
+        up.
+    FloatingPointError
+        If the objective stops being a finite number.
+    """
+    if not isinstance(max_iter, int) or max_iter < 1:
+        raise ValueError(f"max_iter must be a whole number from 1 up; got {max_iter!r}")
+    if not 0 <= tol < math.inf:
+        raise ValueError(f"tol must be a number from 0 up; got {tol!r}")
+    trace = Trace()
+    for n_iter in range(1, max_iter + 1):
+        previous, state = state, step(state)
+        if n_iter % look_every and n_iter < max_iter:
+            continue
+        trace.n_iter = n_iter
+        trace.iteration.append(n_iter)
+        trace.objective.append(float(objective(state)))
+        if not math.isfinite(trace.objective[-1]):
+            raise FloatingPointError(
+                f"the objective became {trace.objective[-1]} by iteration {n_iter}; "
+                "check the scale of X, or take smaller steps"
+            )
+        trace.gap.append(float(gap(state, previous)))
+        if trace.gap[-1] <= tol:
+            trace.status = "converged"
+            return state, trace
+    trace.status = "max_iter"
+    warnings.warn(
+        f"stopped after max_iter={max_iter}: gap {trace.gap[-1]:.1e} > tol {tol:.1e}",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+    return state, trace
