@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from latentomics.arrays import as_mask, as_tensor, generator, rand, resolve_device
+from latentomics.arrays import as_mask, as_numpy, as_tensor, resolve_device
 
 
 def check_positive(**values):
@@ -70,78 +70,106 @@ def first(indices, limit=5):
     return f"{[int(i) for i in indices[:limit]]}{more}"
 
 
+def check_lines(mask, what, name="X"):
+    """Raise ValueError unless every row and column of `mask` has a True entry."""
+    for axis, line in ((1, "row"), (0, "column")):
+        empty = np.flatnonzero(~mask.any(axis=axis))
+        if len(empty):
+            raise ValueError(
+                f"{name} must have {what} in every {line}; got none in {line} "
+                f"{first(empty)}"
+            )
+
+
+def check_mask(mask, shape, name):
+    """Return `mask` as a boolean array, or raise ValueError."""
+    mask = np.asarray(mask)
+    if mask.shape != tuple(shape) or mask.dtype != bool:
+        raise ValueError(
+            f"{name} must be a boolean mask of shape {tuple(shape)}; "
+            f"got {mask.dtype} of shape {mask.shape}"
+        )
+    return mask
+
+
+def hold_out(seen, fraction, random_state):
+    """Draw which measured entries to hold out of a fit.
+
+    Each entry of `seen` is drawn with probability `fraction`, but every row and
+    every column keeps its first measured entry.
+
+    Returns
+    -------
+    ndarray of bool, the shape of `seen`
+
+    Raises
+    ------
+    ValueError
+        If `fraction` is not at least 0 and below 1, or `random_state` not a whole
+        number from 0 up.
+    """
+    check_whole(at_least=0, random_state=random_state)
+    check_not_negative(validation_fraction=fraction)
+    if fraction >= 1:
+        raise ValueError(f"validation_fraction must be below 1; got {fraction!r}")
+    rng = np.random.default_rng(random_state)
+    held = np.asarray(seen) & (rng.random(seen.shape) < fraction)
+    n, p = seen.shape
+    held[np.arange(n), seen.argmax(axis=1)] = False
+    held[seen.argmax(axis=0), np.arange(p)] = False
+    return held
+
+
 class GappyMatrixEstimator(BaseEstimator):
     """Base for estimators whose `X` may hold NaN for "not measured".
 
-    A subclass has the parameters `device` and `dtype`, and one that holds entries
-    out of its fit also `validation_fraction` and `random_state`.
+    A subclass has the parameters `device` and `dtype`.
     """
 
-    def _read(self, X):
-        """Return `X` as a tensor and the mask of measured entries, both (n, p).
+    def _read(self, X, validation=None):
+        """Return `X` as a tensor, the mask of entries to fit and that of those held.
+
+        Both masks have the shape (n, p) of `X` and mark measured entries only;
+        `validation`, the caller's boolean mask, says which of them are held out.
 
         Raises
         ------
         ValueError
             If `X` is empty or not a matrix of numbers, holds an infinite value or
-            repeated names, or has a row or a column without a measured entry.
+            repeated names, or has a row or a column without an entry to fit; or if
+            `validation` is not a boolean mask of the shape of `X`.
         """
         resolve_device(self.device)
         check_table(X)
         X = validate_data(self, X, dtype="numeric", ensure_all_finite="allow-nan")
-        for axis, names in ((1, "row"), (0, "column")):
-            empty = np.flatnonzero(np.isnan(X).all(axis=axis))
-            if len(empty):
-                raise ValueError(
-                    f"X must have a measured entry in every {names}; "
-                    f"got nothing in {names} {first(empty)}"
-                )
+        seen = ~np.isnan(X)
+        check_lines(seen, "a measured entry")
+        if validation is None:
+            validation = self._draw_validation(seen)
+        held = check_mask(validation, X.shape, "validation") & seen
+        check_lines(seen & ~held, "an entry that validation leaves to fit")
         X = as_tensor(X, device=self.device, dtype=self.dtype)
-        return X, ~X.isnan()
+        return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
 
-    def _hold_out(self, X, seen, validation):
-        """Split the measured entries into those to fit and those to validate on.
+    def _draw_validation(self, seen):
+        """Choose entries to hold out where the caller names none: here, none."""
+        return np.zeros(seen.shape, bool)
 
-        `validation` is the caller's own boolean mask, or None: then each measured
-        entry is held out with probability `validation_fraction`, except the first
-        one of a row or a column that would lose all its entries.
+    def _store(self, L, spikes=None):
+        """Set what every denoiser learns: `low_rank_`, `corrected_`, `kept_`.
+
+        `spikes` is what the low rank does not explain and the output gives back.
         """
-        if validation is not None:
-            held = np.asarray(validation)
-            if held.shape != tuple(X.shape) or held.dtype != bool:
-                raise ValueError(
-                    f"validation must be a boolean mask of shape {tuple(X.shape)}; "
-                    f"got {held.dtype} of shape {held.shape}"
-                )
-            held = as_mask(held, device=self.device) & seen
-        else:
-            check_not_negative(validation_fraction=self.validation_fraction)
-            if self.validation_fraction >= 1:
-                raise ValueError(
-                    "validation_fraction must be below 1; "
-                    f"got {self.validation_fraction!r}"
-                )
-            draw = rand(*X.shape, generator=generator(self.random_state), like=X)
-            held = seen & (draw < self.validation_fraction)
-            held = _keep_one_in_each_line(seen, held)
-        fitted = seen & ~held
-        if not (fitted.any(dim=0).all() and fitted.any(dim=1).all()):
-            raise ValueError(
-                "validation must leave an entry to fit in every row and column; "
-                "got a line that is held out whole"
-            )
-        return fitted, held
+        self.low_rank_ = as_numpy(L)
+        if spikes is None:
+            self.kept_ = np.zeros(self.low_rank_.shape, bool)
+            self.corrected_ = self.low_rank_.copy()
+            return
+        self.sparse_ = as_numpy(spikes)
+        self.kept_ = self.sparse_ != 0
+        self.corrected_ = self.low_rank_ + self.sparse_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _keep_one_in_each_line(seen, held):
-    """Give back the first measured entry of each line that `held` took whole."""
-    held = held.clone()
-    for view, all_seen in ((held, seen), (held.T, seen.T)):
-        lost = ~(all_seen & ~view).any(dim=1)
-        view[lost, all_seen[lost].int().argmax(dim=1)] = False
-    return held

@@ -20,7 +20,7 @@ class Trace:
 
 
 def relative_change(new, old):
-    """||new - old|| / ||new||, and 0 when both are 0: no units, no hidden scale.
+    """Return ||new - old|| / ||new||, and 0 when both are 0: no units, no scale.
 
     A state that is a tuple is judged by its first tensor, the variable itself.
     """

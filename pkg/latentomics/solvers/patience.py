@@ -19,7 +19,7 @@ class Patience:
         state -> what to keep of the best state (a copy).
     looks : int
     moving : callable
-        () -> True once the fit has left its start.
+        state -> True once the fit has left its start.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Patience:
         if not self.errors or error < min(self.errors):
             self.best = self.snapshot(state)
         self.errors.append(error)
-        if self._first is None and self.moving():
+        if self._first is None and self.moving(state):
             self._first = len(self.errors)
         if self._first is None or len(self.errors) < self._first + self.looks:
             return math.inf

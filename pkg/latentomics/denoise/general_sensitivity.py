@@ -1,0 +1,112 @@
+"""Taking out what makes a cell line respond to everything."""
+
+import torch
+
+from latentomics.arrays import as_numpy
+from latentomics.base import GappyMatrixEstimator, check_choice
+from latentomics.solvers import iterate
+
+LOADINGS = ("equal", "fitted")
+
+
+class GeneralSensitivity(GappyMatrixEstimator):
+    r"""Remove the one factor by which some cell lines respond to all drugs alike.
+
+    Each drug is brought to mean 0 and variance 1 over its measured lines; what is
+    left is split into a general part of rank one and the specific rest (book:
+    ``eq-general-sensitivity``):
+
+    .. math:: \min_{u, v} \sum_\Omega (Z_{ij} - u_i v_j)^2
+
+    With equal loadings, :math:`v_j = 1` and :math:`u_i` is the mean over the drugs
+    that line i was given. General levels of sensitivity are described in [1].
+
+    Parameters
+    ----------
+    loadings : {"equal", "fitted"}, default="equal"
+        Let every drug share in the factor alike, or fit :math:`v`, which alternating
+        least squares finds.
+    tol : float, default=1e-8
+        Stop once one step changes the factor by at most `tol` of its norm. No units.
+    max_iter : int, default=1000
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    low_rank_ : ndarray of shape (n_samples, n_features)
+        Mean of each drug plus its general part, in the units of `X`.
+    corrected_ : ndarray of shape (n_samples, n_features)
+        Mean of each drug plus its specific part, in the units of `X`; a gap holds
+        the mean, since nothing specific is known of it.
+    kept_ : ndarray of bool of shape (n_samples, n_features)
+        Nowhere true.
+    sensitivity_ : ndarray of shape (n_samples,)
+        :math:`u`, in standard deviations of a drug.
+    loadings_ : ndarray of shape (n_features,)
+        :math:`v`, with mean square 1.
+    trace_ : Trace
+        Objective and gap at each look.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: `X` has a row or a column without data.
+
+    References
+    ----------
+    [1] Geeleher, Cox & Huang (2016). Genome Biol 17:190.
+    """
+
+    def __init__(
+        self,
+        loadings="equal",
+        *,
+        tol=1e-8,
+        max_iter=1000,
+        device="auto",
+        dtype="float64",
+    ):
+        self.loadings, self.tol, self.max_iter = loadings, tol, max_iter
+        self.device, self.dtype = device, dtype
+
+    def fit(self, X, y=None, *, validation=None):
+        """Fit to `X` of shape (n_samples, n_features), rows = cell lines.
+
+        NaN marks a gap; entries marked in `validation`, a boolean mask, are not
+        looked at.
+        """
+        check_choice("loadings", self.loadings, LOADINGS)
+        X, fitted, held = self._read(X, validation)
+        weight = fitted.to(X.dtype)
+        count = weight.sum(dim=0)
+        mean = torch.where(fitted, X, 0).sum(dim=0) / count
+        Z = torch.where(fitted, X - mean, 0)
+        spread = (Z.square().sum(dim=0) / count).sqrt()
+        spread = torch.where(spread > 0, spread, 1)
+        Z = Z / spread
+
+        def line_levels(v):  # least squares for u
+            return (Z @ v) / (weight @ v.square()).clamp(min=1e-12)
+
+        def step(v):  # least squares for v, then its size moves into u
+            u = line_levels(v)
+            v = (Z.T @ u) / (weight.T @ u.square()).clamp(min=1e-12)
+            return v / v.square().mean().sqrt().clamp(min=1e-12)
+
+        def objective(v):  # eq-general-sensitivity
+            general = torch.outer(line_levels(v), v)
+            return torch.where(fitted, Z - general, 0).square().sum()
+
+        v = torch.ones_like(mean)
+        step = step if self.loadings == "fitted" else torch.clone
+        v, self.trace_ = iterate(
+            step, v, objective, tol=self.tol, max_iter=self.max_iter
+        )
+        u = line_levels(v)
+        general = spread * torch.outer(u, v)
+        self._store(mean + general)
+        specific = torch.where(fitted | held, X - mean - general, 0)
+        self.corrected_ = as_numpy(mean + specific)
+        self.sensitivity_, self.loadings_ = as_numpy(u), as_numpy(v)
+        return self

@@ -1,0 +1,48 @@
+"""Bringing every drug to one unit before the fit, and back after it."""
+
+from dataclasses import dataclass
+
+import torch
+
+# Makes the median absolute deviation of normal noise equal its standard deviation.
+MAD_TO_SD = 1.4826
+# The same for the mean absolute deviation, sqrt(pi / 2): used where the MAD is 0.
+MEAN_TO_SD = 1.2533
+
+SCALES = ("mad", None)
+
+
+@dataclass
+class Units:
+    """Centre and spread of each feature: ``scaled = (X - center) / spread``."""
+
+    center: torch.Tensor
+    spread: torch.Tensor
+
+    def apply(self, X):
+        """Return `X` in units of the spread."""
+        return (X - self.center) / self.spread
+
+    def undo(self, Z):
+        """Return `Z` in the units of the data."""
+        return self.center + Z * self.spread
+
+
+def robust_units(X, seen, scale):
+    """Centre and spread of the entries of `X` marked in `seen`.
+
+    With `scale` "mad" each column gets its own median and 1.4826 times its median
+    absolute deviation (book: ``eq-robust-units``); a column more than half of whose
+    entries are equal gets 1.2533 times the mean absolute deviation instead, and a
+    constant one a spread of 1. With `scale` None the median of all entries is the
+    one centre, and the spread is 1.
+    """
+    gappy = X.masked_fill(~seen, torch.nan)
+    if scale is None:
+        center = torch.nanmedian(gappy)
+        return Units(center, torch.ones_like(center))
+    center = torch.nanmedian(gappy, dim=0).values
+    distance = (gappy - center).abs()
+    spread = MAD_TO_SD * torch.nanmedian(distance, dim=0).values
+    spread = torch.where(spread > 0, spread, MEAN_TO_SD * distance.nanmean(dim=0))
+    return Units(center, torch.where(spread > 0, spread, torch.ones_like(spread)))

@@ -1,0 +1,84 @@
+"""Choosing parameters by the error on measured entries held out of every fit."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import ParameterGrid
+
+from latentomics.base import hold_out
+
+
+class CellSearch(BaseEstimator):
+    r"""Fit one estimator per point of a grid; keep the best on held-out entries.
+
+    The score is the mean absolute error on the held-out entries V (book:
+    ``eq-validation-mae``):
+
+    .. math:: \frac{1}{|V|} \sum_V |X - L|
+
+    Absolute, not squared: a squared error rewards the fit that bends towards a few
+    large spikes, which is just what a correction must not do.
+
+    Parameters
+    ----------
+    estimator : denoising estimator
+        With `fit(X, validation=...)` and `low_rank_`.
+    grid : dict of str to list, or a list of such
+        As for scikit-learn's ParameterGrid.
+    validation_fraction : float, default=0.1
+        Share of the measured entries held out where `fit` is not told which.
+    random_state : int, default=0
+        Seed of those entries; the estimator's own seed is left alone.
+    progress : callable, optional
+        Wraps the list of grid points, as ``tqdm.auto.tqdm`` does, to show progress.
+
+    Attributes
+    ----------
+    best_estimator_ : the fitted estimator with the lowest score
+    best_params_ : dict
+    results_ : DataFrame, one row per grid point
+        The parameters, `validation_mae` (units of X) and `iterations`.
+    low_rank_, corrected_, kept_
+        Of the best estimator.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, as the estimator's own; or no entry is held out.
+    """
+
+    def __init__(
+        self, estimator, grid, *, validation_fraction=0.1, random_state=0, progress=None
+    ):
+        self.estimator, self.grid = estimator, grid
+        self.validation_fraction = validation_fraction
+        self.random_state, self.progress = random_state, progress
+
+    def fit(self, X, y=None, *, validation=None):
+        """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
+
+        `validation`, a boolean mask of the shape of `X`, says which measured entries
+        are held out of every fit.
+        """
+        values = np.asarray(X, dtype=float)
+        seen = ~np.isnan(values)
+        if validation is None:
+            validation = hold_out(seen, self.validation_fraction, self.random_state)
+        held = np.asarray(validation) & seen
+        if not held.any():
+            raise ValueError("validation must mark a measured entry; got none")
+        points = list(ParameterGrid(self.grid))
+        rows, best = [], None
+        for point in self.progress(points) if self.progress else points:
+            fit = clone(self.estimator).set_params(**point)
+            fit.fit(X, validation=validation)
+            score = np.abs(values - fit.low_rank_)[held].mean()
+            rows.append(
+                {**point, "validation_mae": score, "iterations": fit.trace_.n_iter}
+            )
+            if best is None or score < best:
+                best, self.best_estimator_, self.best_params_ = score, fit, point
+        self.results_ = pd.DataFrame(rows)
+        for name in ("low_rank_", "corrected_", "kept_"):
+            setattr(self, name, getattr(self.best_estimator_, name))
+        return self
