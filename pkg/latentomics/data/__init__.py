@@ -1,0 +1,29 @@
+"""Public data sets by name, with their origin attached, and the user's own tables.
+
+Nothing is downloaded before it is asked for; see :func:`fetch` for where files are
+looked for.
+"""
+
+from latentomics.data.datasets import datasets, load
+from latentomics.data.fetch import DataUnavailable, available, fetch, locate, verify
+from latentomics.data.registry import files, registry, requires
+from latentomics.data.rtdmf import PlantedSet
+from latentomics.data.shared_drugs import drug_matches, shared_drugs
+from latentomics.data.tables import read_table
+
+__all__ = [
+    "DataUnavailable",
+    "PlantedSet",
+    "available",
+    "datasets",
+    "drug_matches",
+    "fetch",
+    "files",
+    "load",
+    "locate",
+    "read_table",
+    "registry",
+    "requires",
+    "shared_drugs",
+    "verify",
+]

@@ -1,0 +1,80 @@
+"""One name for each data set: the table of all of them, and `load`."""
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from latentomics.data.cell_lines import cell_lines
+from latentomics.data.ctrpv2 import ctrpv2_auc, ctrpv2_drugs
+from latentomics.data.gdsc import gdsc1_auc, gdsc1_lnic50, gdsc_drugs
+from latentomics.data.registry import catalogue, provenance, registry, requires
+from latentomics.data.rtdmf import planted_set
+
+LOADERS = {
+    "gdsc1_auc": gdsc1_auc,
+    "gdsc1_lnic50": gdsc1_lnic50,
+    "gdsc_drugs": gdsc_drugs,
+    "ctrpv2_auc": ctrpv2_auc,
+    "ctrpv2_drugs": ctrpv2_drugs,
+    "cell_lines": cell_lines,
+    "rtdmf_twoblock": partial(planted_set, "twoblock"),
+    "rtdmf_mixed": partial(planted_set, "mixed"),
+    "rtdmf_fimm": partial(planted_set, "fimm"),
+}
+
+
+def datasets():
+    """Return what can be loaded, a table with one row per data set.
+
+    Columns: `name`, `what`, `units`, `rows`, `columns`, `files` (of the registry),
+    `terms` and `cite` (of those files).
+    """
+    rows = []
+    for entry in catalogue().values():
+        sources = [registry()[file] for file in entry.files]
+        rows.append(
+            {key: getattr(entry, key) for key in ("name", "what", "units")}
+            | {"rows": entry.rows, "columns": entry.columns}
+            | {"files": ", ".join(entry.files)}
+            | {"terms": _joined(source.terms for source in sources)}
+            | {"cite": _joined(source.cite for source in sources)}
+        )
+    return pd.DataFrame(rows)
+
+
+def _joined(texts):
+    return "; ".join(dict.fromkeys(texts))
+
+
+def load(name, **options):
+    """Return a data set by name, downloading its files if they are not here.
+
+    Parameters
+    ----------
+    name : str
+        One of ``datasets()["name"]``.
+    **options
+        What the loader of that name takes: ``ids`` for "gdsc1_auc", ``repeats`` for
+        "ctrpv2_auc"; the others take none.
+
+    Returns
+    -------
+    DataFrame or PlantedSet
+        `attrs` holds where it comes from: source files with address, sha256, terms
+        and citation, and the units.
+
+    Raises
+    ------
+    ValueError
+        If there is no such data set, or an option has a value that is not allowed.
+    DataUnavailable
+        If a file is neither here nor can it be downloaded.
+    """
+    requires(name)
+    data = LOADERS[name](**options)
+    attrs = provenance(name) | {"options": options}
+    if isinstance(data, pd.DataFrame):
+        data.attrs = attrs
+        return data
+    return replace(data, attrs=attrs)
