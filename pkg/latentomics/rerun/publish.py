@@ -1,0 +1,136 @@
+"""Small tables of paper-size runs, kept in the book with where they came from."""
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from latentomics.rerun.run import WHOLE, is_whole, write_json
+from latentomics.rerun.source import source_hash
+
+
+def publish(folders, notebook, results):
+    """Write ``NAME.csv`` and ``NAME.json`` for every table that the runs reported.
+
+    Parameters
+    ----------
+    folders : list of Path
+        Finished runs of one notebook, for instance one per seed. Their tables are put
+        below each other; parameters that differ become columns.
+    notebook : Notebook
+        As it is now: runs of an older source are refused.
+    results : Path
+        ``book/results`` of the project.
+
+    Returns
+    -------
+    list of Path
+        The CSV files written.
+    """
+    runs = [_read(Path(folder)) for folder in folders]
+    _check(runs, notebook)
+    names = {name for run in runs for name in run["tables"]}
+    if not names:
+        raise ValueError(f"{notebook.name} reported no table; see report_table")
+    stamp, written = _stamp(runs), []
+    for name in sorted(names):
+        target = Path(results) / f"{name}.csv"
+        _refuse_other_owner(target.with_suffix(".json"), notebook.name)
+        _joined(runs, name).to_csv(target, index=False, lineterminator="\n")
+        write_json(target.with_suffix(".json"), stamp)
+        written.append(target)
+    return written
+
+
+def fits(stamp, notebook):
+    """Say whether a stored result still belongs to the notebook and package code."""
+    return stamp["source_hash"] == source_hash(notebook)
+
+
+def notebook_of(folder):
+    """Name the notebook whose finished run `folder` is."""
+    return _read(Path(folder))["notebook"]
+
+
+def _read(folder):
+    if not is_whole(folder):
+        raise ValueError(f"{folder} is no finished run")
+    params, found = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("params.json", WHOLE)
+    )
+    tables = {
+        file.stem: file.read_text(encoding="utf-8")
+        for file in sorted(folder.glob("tables/*.csv"))
+    }
+    return params | found | {"key": folder.name, "tables": tables}
+
+
+def _check(runs, notebook):
+    for run in runs:
+        if run["notebook"] != notebook.name:
+            raise ValueError(
+                f"run {run['key']} is of {run['notebook']}, not of {notebook.name}"
+            )
+        if not fits(run, notebook):
+            raise ValueError(
+                f"run {run['key']} was made from another source than {notebook.name} "
+                "has now; run it again"
+            )
+        if run["parameters"].get("scale", "paper") != "paper":
+            raise ValueError(
+                f"run {run['key']} has scale {run['parameters']['scale']!r}; "
+                "the book keeps runs with scale 'paper'"
+            )
+
+
+def _stamp(runs):
+    first = runs[0]
+    values = {
+        name: _single([run["parameters"][name] for run in runs])
+        for name in first["parameters"]
+    }
+    return {
+        "notebook": first["notebook"],
+        "parameters": values,
+        "seeds": sorted({r["parameters"]["seed"] for r in runs if "seed" in values}),
+        "version": first["version"],
+        "source_hash": first["source_hash"],
+        "data": first["data"],
+        "device": _single([run["device"] for run in runs]),
+        "seconds": round(sum(run["seconds"] for run in runs), 1),
+        "runs": sorted(run["key"] for run in runs),
+    }
+
+
+def _single(values):
+    distinct = list(dict.fromkeys(values))
+    return distinct[0] if len(distinct) == 1 else distinct
+
+
+def _joined(runs, name):
+    varying = [
+        key
+        for key in runs[0]["parameters"]
+        if len({str(run["parameters"][key]) for run in runs}) > 1
+    ]
+    frames = []
+    for run in runs:  # as text, so that every digit stays as the notebook wrote it
+        text = io.StringIO(run["tables"].get(name, ""))
+        frame = pd.read_csv(text, dtype=str, keep_default_na=False)
+        for key in varying:
+            if key not in frame:
+                frame.insert(0, key, str(run["parameters"][key]))
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def _refuse_other_owner(path, notebook):
+    if not path.is_file():
+        return
+    owner = json.loads(path.read_text(encoding="utf-8"))["notebook"]
+    if owner != notebook:
+        raise ValueError(
+            f"{path.stem} belongs to {owner}; {notebook} needs another name"
+        )

@@ -1,0 +1,116 @@
+"""The source hash: prose does not count, code does, imported or not."""
+
+from pathlib import Path
+
+import latentomics
+import pytest
+from latentomics.rerun.source import essence, imported_files, imports, source_hash
+
+ROOT = Path(latentomics.__file__).parent
+CODE = '''\
+"""Module."""
+
+import os
+
+# why
+
+
+class A:
+    """Class."""
+
+    def f(self):
+        """Two
+        lines."""
+        return 1  # kept
+'''
+
+
+def test_essence_is_code_alone():
+    assert essence(CODE) == (
+        "import os\nclass A:\n    def f(self):\n        return 1  # kept"
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'x = """\n\n# data\n"""',
+        'x = f"""\n\n# {1}\n"""',
+        'def f(): "short"',
+        "%matplotlib inline\n# magic",
+    ],
+)
+def test_what_looks_like_prose_in_a_string_is_kept(code):
+    assert essence(code) == code
+
+
+def test_class_without_prose_keeps_its_string_values():
+    assert essence('def f():\n    x = "a"\n    "not a docstring"') == (
+        'def f():\n    x = "a"\n    "not a docstring"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import latentomics.linalg", ["latentomics.linalg"]),
+        (
+            "from latentomics.linalg import svt",
+            ["latentomics.linalg", "latentomics.linalg.svt"],
+        ),
+        ("def f():\n    import latentomics", ["latentomics"]),
+        ("import numpy\nfrom . import x", []),
+        ("import latentomics_other", []),
+        ("%magic\nimport latentomics", []),
+    ],
+)
+def test_imports_of_this_package(code, found):
+    assert imports(code) == found
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("from .b import c", ["latentomics.a.b", "latentomics.a.b.c"]),
+        ("from . import b", ["latentomics.a", "latentomics.a.b"]),
+        ("from ..b import c", ["latentomics.b", "latentomics.b.c"]),
+    ],
+)
+def test_relative_imports_are_resolved(code, found):
+    assert imports(code, "latentomics.a") == found
+
+
+def test_imports_are_followed():
+    found = imported_files(["from latentomics import linalg"], ROOT)
+    names = {file.relative_to(ROOT).as_posix() for file in found}
+    assert {"__init__.py", "linalg/__init__.py", "linalg/spectral.py"} <= names
+    assert "cli.py" not in names
+
+
+def test_report_brings_in_no_machinery():
+    found = imported_files(["from latentomics.rerun import report"], ROOT)
+    names = {file.relative_to(ROOT).as_posix() for file in found}
+    assert names == {"__init__.py", "rerun/__init__.py", "rerun/report.py"}
+
+
+def test_hash_sees_code_and_not_prose(write_notebook):
+    first = source_hash(write_notebook("x = 1"))
+    assert source_hash(write_notebook("# why\nx = 1\n\n")) == first
+    assert source_hash(write_notebook("x = 2")) != first
+    assert source_hash(write_notebook("x = 1", "y = 1")) != first
+
+
+def test_hash_sees_the_package(write_notebook, tmp_path, monkeypatch):
+    package = tmp_path / "latentomics"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    module = package / "tool.py"
+    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    notebook = write_notebook("import latentomics.tool")
+    hashes = []
+    for text in ["x = 1\n", '"""Prose."""\nx = 1\n', "x = 2\n"]:
+        module.write_text(text)
+        hashes.append(source_hash(notebook))
+    assert hashes[0] == hashes[1]
+    assert hashes[0] != hashes[2]
