@@ -4,7 +4,6 @@ import csv
 import gzip
 import zipfile
 import zlib
-from itertools import chain
 
 import pandas as pd
 
@@ -38,6 +37,14 @@ def read_grid(path, kind, sheet=None):
     return grid
 
 
+def damaged(path, kind, error):
+    """Say that a library could not make sense of a file."""
+    return (
+        f"{path.name} cannot be read as {kind} ({type(error).__name__}); "
+        "is it complete, and is its ending right?"
+    )
+
+
 def _text(path, delimiter):
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
@@ -57,15 +64,17 @@ def _text(path, delimiter):
 
 
 def _check_delimiter(grid, delimiter, name):
-    """Refuse a file whose every line is one cell holding some other delimiter."""
-    said = {",": "commas", "\t": "tabs"}[delimiter]
-    for other in {",", ";", "\t"} - {delimiter}:
-        if grid and all(len(line) < 2 for line in grid):
-            if all(other in cell for cell in chain.from_iterable(grid)):
-                raise ValueError(
-                    f"{name} must be split by {said} (.csv: commas, .tsv and .txt: "
-                    f"tabs); got lines split by {other!r}"
-                )
+    """Refuse a file whose first line is one cell that holds another delimiter."""
+    header = grid[0] if grid else []
+    others = [
+        sign for sign in (",", ";", "\t") if len(header) == 1 and sign in header[0]
+    ]
+    if others:
+        said = {",": "commas", "\t": "tabs"}[delimiter]
+        raise ValueError(
+            f"{name} must be split by {said} (.csv by commas, .tsv and .txt by tabs); "
+            f"got a first line split by {others[0]!r}"
+        )
 
 
 def _sheet(path, sheet):
@@ -73,14 +82,18 @@ def _sheet(path, sheet):
     try:
         book = pd.ExcelFile(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name} cannot be read as .xlsx: {error}") from error
+        raise ValueError(damaged(path, ".xlsx", error)) from error
     with book:
         names = [str(name) for name in book.sheet_names]
         if sheet is None and len(names) > 1:
-            raise ValueError(f"sheet must be one of {names}, as there are several")
+            raise ValueError(
+                f"{path.name} has several sheets: sheet must be one of {names}"
+            )
         if sheet is not None and sheet not in names:
-            raise ValueError(f"sheet must be one of {names}; got {sheet!r}")
-        cells = book.parse(
-            sheet or names[0], header=None, dtype=object, keep_default_na=False
+            raise ValueError(
+                f"sheet must be one of {names} in {path.name}; got {sheet!r}"
+            )
+        cells = pd.read_excel(
+            book, sheet or names[0], header=None, dtype=object, keep_default_na=False
         )
     return cells.to_numpy().tolist()

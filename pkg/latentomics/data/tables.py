@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from latentomics.data.grids import FORMATS, read_grid
+from latentomics.data.grids import FORMATS, damaged, read_grid
 from latentomics.data.optional import need
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None")
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "NaT")
 
 
 def read_table(path, *, row_names=True, transpose=False, sheet=None):
@@ -68,24 +68,17 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
 
 def _stored_frame(path, kind, row_names):
     """Read a format that has its own notion of names."""
-    if kind == "h5ad":
-        reader, module = need("anndata").read_h5ad, "AnnData"
-    else:
-        need("pyarrow")
-        reader, module = pd.read_parquet, "Parquet"
+    read = need("anndata").read_h5ad if kind == "h5ad" else pd.read_parquet
+    need("pyarrow" if kind == "parquet" else "h5py")
     try:
-        frame = reader(path)
+        stored = read(path)
     except Exception as error:  # each library has its own zoo of errors
-        raise ValueError(
-            f"{path.name} cannot be read as {module} ({type(error).__name__}); "
-            "is it complete, and is its ending right?"
-        ) from error
+        raise ValueError(damaged(path, f".{kind}", error)) from error
     if kind == "h5ad":
-        return frame.to_df()
-    numbered = isinstance(frame.index, pd.RangeIndex)
-    if row_names and numbered and frame.shape[1]:
-        frame = frame.set_index(frame.columns[0])
-    return frame
+        return stored.to_df()
+    if row_names and isinstance(stored.index, pd.RangeIndex) and len(stored.columns):
+        return stored.set_index(stored.columns[0])
+    return stored
 
 
 def _named(grid, name, row_names):
@@ -101,8 +94,8 @@ def _named(grid, name, row_names):
             )
     cells = np.array(lines, dtype=object).reshape(len(lines), len(header))
     if row_names:
-        return pd.DataFrame(cells[:, 1:], index=cells[:, 0], columns=header[1:])
-    return pd.DataFrame(cells, columns=header)
+        return pd.DataFrame(cells[:, 1:], cells[:, 0], header[1:], dtype=object)
+    return pd.DataFrame(cells, columns=header, dtype=object)
 
 
 def _numbers(frame, name):
@@ -114,35 +107,40 @@ def _numbers(frame, name):
         )
     rows = _names(frame.index, name, "row")
     columns = _names(frame.columns, name, "column")
-    cells = frame.to_numpy(dtype=object)
-    flat = pd.Series(cells.ravel(), dtype=object)
-    text = flat.map(lambda cell: isinstance(cell, str))
-    flat[text] = flat[text].str.strip()
-    missing = flat.isna() | flat.isin(MISSING)
-    number = flat.map(_is_number) | text
-    values = pd.to_numeric(flat.where(number & ~missing), errors="coerce")
-    values = values.astype("float64")
-    wrong = ~missing & ~np.isfinite(values)
+    values, wrong = _values(frame)
     if wrong.any():
-        first = int(wrong.to_numpy().argmax())
-        i, j = divmod(first, len(columns))
+        i, j = np.argwhere(wrong)[0]
         raise ValueError(
-            f"{name} must hold finite numbers; got {_told(flat[first])} "
+            f"{name} must hold finite numbers; got {_told(frame.iat[i, j])} "
             f"in row {rows[i]!r}, column {columns[j]!r}"
         )
-    return pd.DataFrame(values.to_numpy().reshape(cells.shape), rows, columns)
+    return pd.DataFrame(values, rows, columns)
 
 
-def _is_number(cell):
-    whole_or_real = isinstance(cell, int | float | np.number)
-    return whole_or_real and not isinstance(cell, bool | np.bool_)
+def _values(frame):
+    """Return the numbers of a frame and a mask of the cells that are none."""
+    if all(map(_is_number_type, frame.dtypes)):
+        values = frame.to_numpy(dtype="float64", na_value=np.nan)
+        return values, np.isinf(values)
+    # as text, truth values and dates cannot turn into numbers unnoticed
+    texts = np.array([*map(str, frame.to_numpy(dtype=object).ravel())], dtype=object)
+    values = pd.to_numeric(texts, errors="coerce")
+    odd = np.flatnonzero(~np.isfinite(values))
+    wrong = np.zeros(frame.size, dtype=bool)
+    wrong[odd] = [text.strip() not in MISSING for text in texts[odd]]
+    return values.reshape(frame.shape).astype("float64"), wrong.reshape(frame.shape)
+
+
+def _is_number_type(dtype):
+    types = pd.api.types
+    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype)
 
 
 def _told(cell):
     """Show a cell that is no number, with the likely cause."""
     if isinstance(cell, str) and cell.count(",") == 1:
         return f"{cell!r} (decimals take a point, not a comma)"
-    return repr(cell) if isinstance(cell, str | float | int) else f"{cell}"
+    return repr(cell) if isinstance(cell, str) else str(cell)
 
 
 def _names(labels, name, axis):
