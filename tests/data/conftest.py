@@ -1,5 +1,6 @@
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -13,7 +14,7 @@ registering = import_module("latentomics.data.registry")
 BODY = b"line,drug\r" * 20_000  # 200 kB: enough for a bar that moves
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data():
     """Skip unless the folder of real files is there."""
     folder = os.environ.get("LATENTOMICS_DATA", "")
@@ -46,7 +47,8 @@ def server():
             self.send_response(state.status)
             self.send_header("Content-Length", str(state.promised))
             self.end_headers()
-            self.wfile.write(state.reply())
+            with suppress(BrokenPipeError):  # a client that gave up is gone
+                self.wfile.write(state.reply())
 
         def log_message(self, *args):
             pass
