@@ -1,6 +1,9 @@
 """Drop what makes a page ask the network, and follow the reader's light or dark."""
 
 THEBE = "thebe"  # live cells: its script lies on a public host, and we offer none
+# a page opened from a folder may not fetch the others, so it lists hits without text
+FROM_FOLDER = """if (location.protocol === "file:")
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"""
 
 
 def is_thebe(script):
@@ -17,6 +20,7 @@ def quieten(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    """Register the hook, late enough to see every other extension's scripts."""
+    """Add the script, and the hook, late enough to see what the others added."""
+    app.add_js_file(None, body=FROM_FOLDER)
     app.connect("html-page-context", quieten, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
