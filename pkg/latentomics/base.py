@@ -41,33 +41,65 @@ def check_choice(name, value, allowed):
 
 
 def check_table(X, name="X"):
-    """Raise ValueError for repeated names or text where numbers belong.
+    """Raise ValueError unless `X` is a matrix of named lines without text in it.
 
-    Only a DataFrame has names and columns of text; anything else passes.
+    Names are those of a DataFrame; an array has none, and cannot repeat them.
     """
-    if not isinstance(X, pd.DataFrame):
+    check_shape(X, name)
+    if isinstance(X, pd.DataFrame):
+        for axis, labels in (("row", X.index), ("column", X.columns)):
+            twice = labels[labels.duplicated()]
+            if len(twice):
+                raise ValueError(
+                    f"{name} must have unique {axis} names; got {twice[0]!r} "
+                    f"{(labels == twice[0]).sum()} times"
+                )
+    elif np.asarray(X).dtype.kind in "OU" and np.ndim(X) == 2:
+        X = pd.DataFrame(np.asarray(X, dtype=object))
+    else:
         return
-    for axis, labels in (("row", X.index), ("column", X.columns)):
-        twice = labels[labels.duplicated()]
-        if len(twice):
-            raise ValueError(
-                f"{name} must have unique {axis} names; got {twice[0]!r} "
-                f"{(labels == twice[0]).sum()} times"
-            )
     for column in X.columns[~X.dtypes.map(pd.api.types.is_numeric_dtype)]:
-        values = X[column]
-        bad = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
-        if len(bad):
+        text = X[column][X[column].map(lambda cell: isinstance(cell, str))]
+        if len(text):
             raise ValueError(
-                f"{name} must hold numbers; got {bad.iloc[0]!r} "
-                f"in row {bad.index[0]!r}, column {column!r}"
+                f"{name} must hold numbers; got {text.iloc[0]!r} "
+                f"in row {text.index[0]!r}, column {column!r}"
             )
+
+
+def check_shape(X, name="X"):
+    """Raise ValueError unless `X` has two dimensions, neither of them empty."""
+    try:
+        shape = X.shape if hasattr(X, "shape") else np.shape(X)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a matrix; got rows of unequal lengths"
+        ) from None
+    if len(shape) != 2:
+        got = f"shape {shape}" if shape else repr(X)
+        raise ValueError(f"{name} must be a matrix, rows = samples; got {got}")
+    if 0 in shape:  # the end of it is as scikit-learn's checks want it
+        raise ValueError(
+            f"{name} must have a row and a column; got {shape[0]} sample(s) and "
+            f"{shape[1]} feature(s) (shape={shape}) while a minimum of 1 is required."
+        )
 
 
 def first(indices, limit=5):
     """Return a short list for a message: the first few, then how many more."""
     more = f" and {len(indices) - limit} more" * (len(indices) > limit)
     return f"{[int(i) for i in indices[:limit]]}{more}"
+
+
+def check_finite(X, name="X"):
+    """Raise ValueError for an infinite entry of an array; NaN is a gap, and passes."""
+    wrong = np.argwhere(np.isinf(X))
+    if len(wrong):
+        row, column = (int(i) for i in wrong[0])
+        raise ValueError(
+            f"{name} must be finite, or NaN for a gap; got {X[row, column]} "
+            f"in row {row}, column {column}"
+        )
 
 
 def check_lines(mask, what, name="X"):
@@ -140,16 +172,22 @@ class GappyMatrixEstimator(BaseEstimator):
             `validation` is not a boolean mask of the shape of `X`.
         """
         resolve_device(self.device)
-        check_table(X)
-        X = validate_data(self, X, dtype="numeric", ensure_all_finite="allow-nan")
+        X = self._checked(X)
         seen = ~np.isnan(X)
-        check_lines(seen, "a measured entry")
         if validation is None:
             validation = self._draw_validation(seen)
         held = check_mask(validation, X.shape, "validation") & seen
         check_lines(seen & ~held, "an entry that validation leaves to fit")
         X = as_tensor(X, device=self.device, dtype=self.dtype)
         return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
+
+    def _checked(self, X):
+        """Return `X` as an array, once nothing is wrong with it."""
+        check_table(X)
+        X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
+        check_finite(X)
+        check_lines(~np.isnan(X), "a measured entry")
+        return X
 
     def _draw_validation(self, seen):
         """Choose entries to hold out where the caller names none: here, none."""

@@ -24,6 +24,11 @@ LOSSES = {
     "huber": (huber, clip),
     "trimmed": (trimmed, trimmed_slope),
 }
+# name -> what is averaged over the entries held out
+SCORES = {
+    "mae": lambda R: R.abs().mean(),
+    "mse": lambda R: R.square().mean(),
+}
 OPTIMIZERS = ("adam", "sgd")
 MOMENTUM = 0.9  # of "sgd", as in the paper
 LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
@@ -41,6 +46,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         check_choice("init", self.init, INITS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("scale", self.scale, SCALES)
+        check_choice("score", self.score, SCORES)
         check_whole(patience=self.patience, look_every=self.look_every)
         check_whole(at_least=0, random_state=self.random_state)
         if not isinstance(self.hidden, tuple | list) or not self.hidden:
@@ -52,29 +58,30 @@ class DeepFactorizationBase(GappyMatrixEstimator):
             check_whole(hidden=width)
 
     def _train(self, X, validation, loss, eta):
-        """Fit the factors; return X, the seen mask and L in scaled units, the units."""
-        X, fitted, held = self._read(X, validation)
-        units = robust_units(X, fitted, self.scale)
-        X = torch.where(fitted | held, units.apply(X), 0)
+        """Fit the factors; return X, the mask of seen entries, L, and the units."""
+        measured, fitted, held = self._read(X, validation)
+        seen = fitted | held
+        units = robust_units(measured, fitted, self.scale)
+        X = torch.where(seen, units.apply(measured), 0)
         if loss in ("huber", "trimmed"):
             check_positive(eta=eta)
         if loss == "trimmed":
             _check_share_trimmed(X[fitted], eta)
         turned = X.shape[0] < X.shape[1]  # products run over the shorter side
+        sizes = [X.shape[0], *self.hidden, X.shape[1]]
         if turned:
             X, fitted, held = X.T.contiguous(), fitted.T, held.T
-        factors = self._descend(X, fitted, held, *LOSSES[loss], eta)
+            sizes.reverse()
+        factors = self._descend(X, fitted, held, sizes, *LOSSES[loss], eta)
         if turned:
-            X, fitted, held = X.T, fitted.T, held.T
             factors = [M.T for M in reversed(factors)]
         self.factors_ = [as_numpy(M) for M in factors]
-        return X, fitted | held, tails(factors)[0], units
+        return measured, seen, units.undo(tails(factors)[0]), units
 
-    def _descend(self, X, fitted, held, loss, slope, eta):
+    def _descend(self, X, fitted, held, sizes, loss, slope, eta):
         """Run gradient descent from a small start; return the best factors seen."""
-        n, p = X.shape
         draw = generator(self.random_state)
-        start = start_factors([n, *self.hidden, p], self.init, self.init_scale, draw)
+        start = start_factors(sizes, self.init, self.init_scale, draw)
         # the fused optimizers read memory in order, whatever the strides say
         factors = [M.to(X).contiguous() for M in start]
         optimizer = self._optimizer(factors)
@@ -94,7 +101,8 @@ class DeepFactorizationBase(GappyMatrixEstimator):
             return misfit + self.weight_decay * penalty
 
         def held_error(factors):  # eq-validation-mae
-            return (X - tails(factors)[0])[held].abs().mean()
+            R = (X - tails(factors)[0])[held]
+            return SCORES[self.score](R)
 
         with torch.no_grad():
             first = float(objective(factors))
@@ -153,10 +161,11 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         :math:`\tfrac12 \min(r^2, \eta^2)`.
     eta : float, default=2.0
         Bound of the Huber and the trimmed loss, in scaled units (see `scale`).
-    scale : {"mad", None}, default="mad"
+    scale : {"mad", None, "raw"}, default="mad"
         "mad" centres each column by its median and divides it by 1.4826 times its
         median absolute deviation, so that `eta` counts robust standard deviations;
         None only subtracts the median of all entries: `eta` is in the units of `X`.
+        "raw" takes `X` as it is, as the paper does.
     init : {"balanced", "gaussian", "uniform", "identity"}, default="balanced"
         Orthonormal factors; or entries drawn independently (the paper); or the
         identity.
@@ -171,6 +180,9 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     validation_fraction : float, default=0.1
         Share of the measured entries held out where `fit` is not told which. With 0
         the training objective decides when to stop.
+    score : {"mae", "mse"}, default="mae"
+        Mean absolute or mean squared error on the entries held out. The squared one
+        rewards a fit that bends towards a few large spikes.
     patience, look_every : int, default=10, 20
         Stop once the validation error improved by at most `tol` over `patience`
         looks, one look every `look_every` iterations.
@@ -193,7 +205,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     factors_ : list of ndarray
         M1 ... MN, in scaled units.
     validation_error_ : ndarray of shape (n_looks,)
-        Mean absolute error on the entries held out, in scaled units.
+        The `score` on the entries held out at each look, in scaled units.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -221,6 +233,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         learning_rate=3e-4,
         weight_decay=0.0,
         validation_fraction=0.1,
+        score="mae",
         patience=10,
         look_every=20,
         tol=1e-4,
@@ -232,7 +245,8 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         self.hidden, self.loss, self.eta, self.scale = hidden, loss, eta, scale
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
-        self.weight_decay, self.validation_fraction = weight_decay, validation_fraction
+        self.weight_decay = weight_decay
+        self.validation_fraction, self.score = validation_fraction, score
         self.patience, self.look_every = patience, look_every
         self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
         self.device, self.dtype = device, dtype
@@ -245,6 +259,6 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         """
         self._check()
         check_choice("loss", self.loss, LOSSES)
-        _, _, L, units = self._train(X, validation, self.loss, self.eta)
-        self._store(units.undo(L))
+        _, _, L, _ = self._train(X, validation, self.loss, self.eta)
+        self._store(L)
         return self

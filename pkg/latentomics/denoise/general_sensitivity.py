@@ -81,9 +81,12 @@ class GeneralSensitivity(GappyMatrixEstimator):
         weight = fitted.to(X.dtype)
         count = weight.sum(dim=0)
         mean = torch.where(fitted, X, 0).sum(dim=0) / count
-        Z = torch.where(fitted, X - mean, 0)
+        low = torch.where(fitted, X, torch.inf).amin(dim=0)
+        high = torch.where(fitted, X, -torch.inf).amax(dim=0)
+        # asked of the range: rounding leaves a constant drug a spread of 1e-17
+        Z = torch.where(fitted & (low < high), X - mean, 0)
         spread = (Z.square().sum(dim=0) / count).sqrt()
-        spread = torch.where(spread > 0, spread, 1)
+        spread = torch.where(low < high, spread, 1)
         Z = Z / spread
 
         def line_levels(v):  # least squares for u

@@ -40,7 +40,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         Which spikes return to the output.
     hidden, scale, init, init_scale, optimizer, learning_rate, weight_decay
         As in :class:`DeepMatrixFactorization`.
-    validation_fraction, patience, look_every, tol, max_iter, random_state
+    validation_fraction, score, patience, look_every, tol, max_iter, random_state
         As in :class:`DeepMatrixFactorization`.
     device, dtype
         As in :class:`DeepMatrixFactorization`.
@@ -56,7 +56,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     factors_ : list of ndarray
         M1 ... MN, in scaled units.
     validation_error_ : ndarray of shape (n_looks,)
-        Mean absolute error on the entries held out, in scaled units.
+        The `score` on the entries held out at each look, in scaled units.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -85,6 +85,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         learning_rate=3e-4,
         weight_decay=0.0,
         validation_fraction=0.1,
+        score="mae",
         patience=10,
         look_every=20,
         tol=1e-4,
@@ -97,7 +98,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         self.hidden, self.scale = hidden, scale
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
-        self.weight_decay, self.validation_fraction = weight_decay, validation_fraction
+        self.weight_decay = weight_decay
+        self.validation_fraction, self.score = validation_fraction, score
         self.patience, self.look_every = patience, look_every
         self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
         self.device, self.dtype = device, dtype
@@ -115,12 +117,10 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         loss = "trimmed" if self.mode == "in_loop" else "squared"
         X, seen, L, units = self._train(X, validation, loss, self.eta)
         residual = torch.where(seen, X - L, 0)
-        kept = (residual.abs() >= self.eta) & (self.keep == "all")
-        back = residual
-        if self.mode == "clamp":
-            back = residual - clip(residual, self.eta)
-        corrected = torch.where(kept, L + back, L)
-        self.low_rank_ = as_numpy(units.undo(L))
-        self.corrected_ = as_numpy(units.undo(corrected))
+        bound = self.eta * units.spread
+        kept = (residual.abs() >= bound) & (self.keep == "all")
+        back = X - clip(residual, bound) if self.mode == "clamp" else X
+        self.low_rank_ = as_numpy(L)
+        self.corrected_ = as_numpy(torch.where(kept, back, L))
         self.kept_ = as_numpy(kept)
         return self

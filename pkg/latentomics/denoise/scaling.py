@@ -9,7 +9,7 @@ MAD_TO_SD = 1.4826
 # The same for the mean absolute deviation, sqrt(pi / 2): used where the MAD is 0.
 MEAN_TO_SD = 1.2533
 
-SCALES = ("mad", None)
+SCALES = ("mad", None, "raw")
 
 
 @dataclass
@@ -35,12 +35,14 @@ def robust_units(X, seen, scale):
     absolute deviation (book: ``eq-robust-units``); a column more than half of whose
     entries are equal gets 1.2533 times the mean absolute deviation instead, and a
     constant one a spread of 1. With `scale` None the median of all entries is the
-    one centre, and the spread is 1.
+    one centre, and the spread is 1; with "raw" the centre is 0 too.
     """
+    one = X.new_ones(())
+    if scale == "raw":
+        return Units(0 * one, one)
     gappy = X.masked_fill(~seen, torch.nan)
     if scale is None:
-        center = torch.nanmedian(gappy)
-        return Units(center, torch.ones_like(center))
+        return Units(torch.nanmedian(gappy), one)
     center = torch.nanmedian(gappy, dim=0).values
     distance = (gappy - center).abs()
     spread = MAD_TO_SD * torch.nanmedian(distance, dim=0).values

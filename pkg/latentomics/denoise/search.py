@@ -2,22 +2,30 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
-from latentomics.base import hold_out
+from latentomics.base import (
+    GappyMatrixEstimator,
+    check_choice,
+    check_mask,
+    hold_out,
+)
+
+# name -> what is averaged over the entries held out
+SCORES = {"mae": lambda R: np.abs(R).mean(), "mse": lambda R: np.square(R).mean()}
 
 
-class CellSearch(BaseEstimator):
+class CellSearch(GappyMatrixEstimator):
     r"""Fit one estimator per point of a grid; keep the best on held-out entries.
 
-    The score is the mean absolute error on the held-out entries V (book:
+    The score is by default the mean absolute error on the held-out entries V (book:
     ``eq-validation-mae``):
 
     .. math:: \frac{1}{|V|} \sum_V |X - L|
 
-    Absolute, not squared: a squared error rewards the fit that bends towards a few
-    large spikes, which is just what a correction must not do.
+    A squared error would reward the fit that bends towards a few large spikes, which
+    is just what a correction must not do.
 
     Parameters
     ----------
@@ -27,6 +35,8 @@ class CellSearch(BaseEstimator):
         As for scikit-learn's ParameterGrid.
     validation_fraction : float, default=0.1
         Share of the measured entries held out where `fit` is not told which.
+    score : {"mae", "mse"}, default="mae"
+        Mean absolute or mean squared error on the entries held out.
     random_state : int, default=0
         Seed of those entries; the estimator's own seed is left alone.
     progress : callable, optional
@@ -37,7 +47,7 @@ class CellSearch(BaseEstimator):
     best_estimator_ : the fitted estimator with the lowest score
     best_params_ : dict
     results_ : DataFrame, one row per grid point
-        The parameters, `validation_mae` (units of X) and `iterations`.
+        The parameters, `score` (units of X, or their square) and `iterations`.
     low_rank_, corrected_, kept_
         Of the best estimator.
 
@@ -48,10 +58,17 @@ class CellSearch(BaseEstimator):
     """
 
     def __init__(
-        self, estimator, grid, *, validation_fraction=0.1, random_state=0, progress=None
+        self,
+        estimator,
+        grid,
+        *,
+        validation_fraction=0.1,
+        score="mae",
+        random_state=0,
+        progress=None,
     ):
         self.estimator, self.grid = estimator, grid
-        self.validation_fraction = validation_fraction
+        self.validation_fraction, self.score = validation_fraction, score
         self.random_state, self.progress = random_state, progress
 
     def fit(self, X, y=None, *, validation=None):
@@ -60,11 +77,12 @@ class CellSearch(BaseEstimator):
         `validation`, a boolean mask of the shape of `X`, says which measured entries
         are held out of every fit.
         """
-        values = np.asarray(X, dtype=float)
+        check_choice("score", self.score, SCORES)
+        values = self._checked(X)
         seen = ~np.isnan(values)
         if validation is None:
             validation = hold_out(seen, self.validation_fraction, self.random_state)
-        held = np.asarray(validation) & seen
+        held = check_mask(validation, seen.shape, "validation") & seen
         if not held.any():
             raise ValueError("validation must mark a measured entry; got none")
         points = list(ParameterGrid(self.grid))
@@ -72,10 +90,8 @@ class CellSearch(BaseEstimator):
         for point in self.progress(points) if self.progress else points:
             fit = clone(self.estimator).set_params(**point)
             fit.fit(X, validation=validation)
-            score = np.abs(values - fit.low_rank_)[held].mean()
-            rows.append(
-                {**point, "validation_mae": score, "iterations": fit.trace_.n_iter}
-            )
+            score = SCORES[self.score]((values - fit.low_rank_)[held])
+            rows.append({**point, "score": score, "iterations": fit.trace_.n_iter})
             if best is None or score < best:
                 best, self.best_estimator_, self.best_params_ = score, fit, point
         self.results_ = pd.DataFrame(rows)

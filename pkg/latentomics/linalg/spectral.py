@@ -4,9 +4,10 @@ import torch
 
 from latentomics.arrays import randn
 
-# Below this share of the largest singular value the eigenvalues of M'M have lost
-# half their digits, so a small `lam` takes the slower road through the full SVD.
-GRAM_FLOOR = 1e-4
+# The eigenvalues of M'M are off by eps * s_max^2, so a singular value of eps^(1/4)
+# of the largest has lost a quarter of its digits. A `lam` below that (1e-4 in
+# float64, 2e-2 in float32) takes the slower road through the full SVD.
+GRAM_POWER = 1 / 4
 
 
 def svt(M, lam):
@@ -31,7 +32,7 @@ def svt(M, lam):
         return svt(M.T, lam).T
     squares, V = torch.linalg.eigh(M.T @ M)
     s = squares.clamp(min=0).sqrt()
-    if lam < GRAM_FLOOR * s[-1]:
+    if lam < torch.finfo(M.dtype).eps ** GRAM_POWER * s[-1]:
         U, s, Vh = torch.linalg.svd(M, full_matrices=False)
         return (U * (s - lam).clamp(min=0)) @ Vh
     alive = s > lam

@@ -3,6 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -57,14 +58,15 @@ def iterate(
     Raises
     ------
     ValueError
-        If `max_iter` is not a whole number from 1 up, or `tol` not a number from 0
-        up.
+        If `max_iter` or `look_every` is not a whole number from 1 up, or `tol` not a
+        number from 0 up.
     FloatingPointError
         If the objective stops being a finite number.
     """
-    if not isinstance(max_iter, int) or max_iter < 1:
-        raise ValueError(f"max_iter must be a whole number from 1 up; got {max_iter!r}")
-    if not 0 <= tol < math.inf:
+    for name, value in {"max_iter": max_iter, "look_every": look_every}.items():
+        if not isinstance(value, Integral) or value is True or value < 1:
+            raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
+    if not isinstance(tol, Real) or tol is True or not 0 <= tol < math.inf:
         raise ValueError(f"tol must be a number from 0 up; got {tol!r}")
     trace = Trace()
     for n_iter in range(1, max_iter + 1):

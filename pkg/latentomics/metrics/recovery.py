@@ -1,0 +1,45 @@
+"""How well planted spikes are found again."""
+
+import numpy as np
+from sklearn.metrics import precision_recall_fscore_support
+
+
+def spike_scores(D, L_hat, S_true, *, seen, block, eta):
+    r"""Compare the spikes that a correction would flag with the planted ones.
+
+    An entry is flagged where :math:`D - \hat L \ge \eta`, and is a spike where
+    :math:`S \ge \eta`; residuals are signed, and only entries in `seen` count
+    (book: ``eq-residual-error``).
+
+    Parameters
+    ----------
+    D, L_hat, S_true : arrays of shape (n, p)
+        Noisy data, estimated low rank, planted spikes, all in one unit.
+    seen, block : boolean arrays of shape (n, p)
+        Entries that were fitted; entries that belong to a planted block.
+    eta : float
+        Threshold, in the unit of `D`.
+
+    Returns
+    -------
+    dict
+        `re` (residual error): seen entries flagged wrongly, either way.
+        `ibre` (in-block residual error): those of them in `block`. A block holds
+        spikes only, so it counts misses: flagging everything scores 0.
+        `precision`, `f1`: of the flags, on all seen entries.
+        `recall`: share of the seen block entries that are flagged.
+    """
+    flag = (D - L_hat >= eta)[seen]
+    spike = (S_true >= eta)[seen]
+    inside = block[seen]
+    wrong = flag != spike
+    precision, _, f1, _ = precision_recall_fscore_support(
+        spike, flag, average="binary", zero_division=0
+    )
+    return {
+        "re": int(wrong.sum()),
+        "ibre": int(wrong[inside].sum()),
+        "precision": float(precision),
+        "recall": float(np.mean(flag[inside])) if inside.any() else float("nan"),
+        "f1": float(f1),
+    }
