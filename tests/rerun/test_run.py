@@ -1,7 +1,9 @@
 """One run: whole or absent, failures kept with their reason, values never code."""
 
 import json
+from unittest.mock import Mock
 
+import nbformat
 import pytest
 from latentomics.rerun import run
 from latentomics.rerun.point import plan
@@ -18,17 +20,11 @@ report_table("toy", pd.DataFrame({"seed": [seed]}))
 
 @pytest.fixture
 def fake_execution(monkeypatch):
-    """Replace the kernel: returns the notebook as it came, or raises."""
+    """Replace the kernel: gives an empty notebook, or raises."""
 
     def install(error=None):
-        def fake(cells, changed, *, folder, output, cell_timeout):
-            import nbformat
-
-            if error is not None:
-                raise error
-            return nbformat.reads(cells, as_version=4)
-
-        monkeypatch.setattr(run, "execute", fake)
+        empty = [nbformat.v4.new_notebook()]
+        monkeypatch.setattr(run, "execute", Mock(side_effect=error or empty))
 
     return install
 

@@ -34,12 +34,14 @@ def execute_all(notebooks, client, *, cell_timeout):
         Columns notebook, status (done, kept, failed), seconds, note; a failure's note
         holds the cell and the error.
     """
+    absent = absent_files({name for n in notebooks for name in n.datasets})
     rows, todo = {}, {}
     for notebook in notebooks:
-        absent = absent_files(notebook.datasets)
-        if absent:
+        lacking = [name for name in notebook.datasets if name in absent]
+        if lacking:
             sync(notebook)
-            note = f"stored outputs shown: no {', '.join(absent)}"
+            files = dict.fromkeys(file for name in lacking for file in absent[name])
+            note = f"stored outputs shown: no {', '.join(files)}"
             rows[notebook.name] = ("kept", None, note)
         else:
             todo[notebook.name] = notebook
@@ -71,16 +73,22 @@ def execute_page(page, cell_timeout):
 
 
 def absent_files(datasets):
-    """List the files of `datasets` that are not here and cannot be downloaded."""
+    """Map those of `datasets` that cannot be had to their absent files.
+
+    Every file is looked for, and downloaded, once.
+    """
+    if not datasets:  # made data needs no data extra
+        return {}
     from latentomics.data import DataUnavailable, fetch, requires
 
-    absent = []
+    absent = set()
     for file in sorted({file for name in datasets for file in requires(name)}):
         try:
             fetch(file)
         except DataUnavailable:
-            absent.append(file)
-    return absent
+            absent.add(file)
+    found = {name: sorted(absent.intersection(requires(name))) for name in datasets}
+    return {name: files for name, files in found.items() if files}
 
 
 def _store(notebook, future):

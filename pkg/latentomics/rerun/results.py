@@ -27,7 +27,8 @@ def collect(out):
     out = Path(out)
     if not out.is_dir():
         raise ValueError(f"there is no folder of runs {out}")
-    rows = [_row(f.parent) for f in sorted(out.glob("*/params.json"))]
+    named = [f.parent for f in sorted(out.glob("*/params.json"))]
+    rows = [_row(folder) for folder in named if folder.name[0] != "."]  # not half done
     done = {row["run"] for row in rows if row["status"] == "done"}
     rows = [r for r in rows if r["status"] == "done" or r["run"] not in done]
     if not rows:
