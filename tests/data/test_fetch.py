@@ -111,6 +111,15 @@ def test_a_failed_download_says_so_and_leaves_nothing(
     assert server.asked == 3
 
 
+def test_the_message_names_the_folder_that_was_looked_in(
+    server, toy, tmp_path, monkeypatch
+):
+    server.status = 404
+    monkeypatch.setenv("LATENTOMICS_DATA", str(tmp_path / "mistyped"))
+    with pytest.raises(DataUnavailable, match=r"sub/toy.csv into .*/mistyped, named"):
+        fetch("toy")
+
+
 def test_no_network(toy, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -33,7 +33,7 @@ def ctrpv2_auc(repeats="first"):
     if repeats not in REPEATS:
         raise ValueError(f"repeats must be one of {REPEATS}; got {repeats!r}")
     auc = pd.read_csv(fetch_file("ctrpv2_auc"), index_col=0)
-    ids = prefix_ids()
+    ids = prefix_ids()  # TT and KMH2 could be two lines each; their profiles fit these
     auc.index = pd.Index([ids[key(name)] for name in auc.index], name="cell_line")
     auc.columns.name = "drug"
     if repeats == "mean":

@@ -160,8 +160,9 @@ def _download(raw):
         raise DataUnavailable(
             f"{raw.name} could not be downloaded from {raw.url}: "
             f"{_reason(error, folder)}; try again with "
-            f"`latentomics data fetch {raw.name}`, or put the file as {raw.file} "
-            "into a folder and name that in LATENTOMICS_DATA"
+            f"`latentomics data fetch {raw.name}`, or put the file as {raw.file} into "
+            f"{os.environ.get('LATENTOMICS_DATA') or 'a folder'}, named by "
+            "LATENTOMICS_DATA"
         ) from error
 
 
