@@ -79,6 +79,13 @@ def test_a_change_after_the_check_is_noticed(server, toy, cached):
     assert locate("toy") is None
 
 
+def test_a_file_that_did_not_change_is_hashed_once(toy, monkeypatch):
+    fetch("toy")
+    locate("toy")
+    monkeypatch.setattr("hashlib.file_digest", None)
+    assert locate("toy")
+
+
 def test_a_transfer_cut_short_is_started_anew(server, toy, cached):
     server.failures = 2
     assert fetch("toy") == [cached]
