@@ -11,6 +11,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(she
 BROWSER = $(firstword $(foreach b,chromium chromium-browser google-chrome,$(shell command -v $(b))))
 PYTEST := $(BIN)/python -m pytest
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 300
+# no recursive make: a line with one runs even under `make -n`
+RENDER = $(BIN)/jupyter-book build . -n -W --keep-going -q; echo "the book: file://$(CURDIR)/_build/html/index.html"
 clock = echo "make $@ took $$(( ($$(date +%s) - start) / 60 )) min $$(( ($$(date +%s) - start) % 60 )) s"
 
 # one thread: sums in another order would change the last digits of stored outputs
@@ -23,20 +25,19 @@ endif
 book: $(READY)
 	@start=$$(date +%s); set -e; \
 	$(BIN)/latentomics execute; \
-	$(MAKE) --no-print-directory html; \
+	$(RENDER); \
 	$(clock)
 
 ## the pages from stored outputs
 html: $(READY)
-	@$(BIN)/jupyter-book build . -n -W --keep-going -q
-	@echo "the book: file://$(CURDIR)/_build/html/index.html"
+	@set -e; $(RENDER)
 
 test: $(READY)
 	@start=$$(date +%s); set -e; \
 	echo "== unit tests"; $(PYTEST) tests --ignore tests/browser; \
 	echo "== notebooks against their stored outputs"; \
 	PYTHONPATH=tests/notebooks $(PYTEST) -p nbval_gate -p no:cacheprovider $(NBVAL) notebooks; \
-	echo "== the book"; $(MAKE) --no-print-directory html; \
+	echo "== the book"; $(RENDER); \
 	echo "== the book in a browser without network"; \
 	$(if $(BROWSER),$(PYTEST) tests/browser,echo "left out tests/browser: no Chromium here; install it (Debian: apt-get install chromium)"); \
 	$(clock)

@@ -1,5 +1,6 @@
 """Where runs are computed: this machine, a running scheduler, or SLURM."""
 
+import logging
 import os
 import tomllib
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def local_cluster(workers=None):
         dashboard_address="127.0.0.1:0",
         memory_limit=0,  # the work happens in kernels, which Dask does not see
         env=ONE_THREAD,
+        silence_logs=logging.ERROR,  # a slow goodbye of a worker is no news
     )
 
 
