@@ -121,16 +121,16 @@ def _cached(raw):
 
 
 def _good(path, raw):
-    state = path.stat()
-    if state.st_size != raw.size:
-        return False
-    return _sha256(path, state.st_size, state.st_mtime_ns) == raw.sha256
+    return path.stat().st_size == raw.size and _hash(path) == raw.sha256
 
 
 def _found(path):
+    return f"{path.stat().st_size} bytes, sha256 {_hash(path)}"
+
+
+def _hash(path):
     state = path.stat()
-    hashed = _sha256(path, state.st_size, state.st_mtime_ns)
-    return f"{state.st_size} bytes, sha256 {hashed}"
+    return _sha256(path, state.st_size, state.st_mtime_ns)
 
 
 @cache
