@@ -28,6 +28,18 @@ class Units:
         return self.center + Z * self.spread
 
 
+def seen_median(X, seen):
+    """Return the median of the seen entries of each column of `X`, (p,).
+
+    Of an even number, the mean of the middle two (``torch.nanmedian`` takes the
+    lower one). A column without a seen entry is the caller's mistake.
+    """
+    ordered = X.masked_fill(~seen, torch.inf).sort(dim=0).values
+    count = seen.sum(dim=0, keepdim=True)
+    low, high = (ordered.gather(0, k) for k in ((count - 1) // 2, count // 2))
+    return ((low + high) / 2).squeeze(0)
+
+
 def robust_units(X, seen, scale):
     """Centre and spread of the entries of `X` marked in `seen`.
 
@@ -40,11 +52,11 @@ def robust_units(X, seen, scale):
     one = X.new_ones(())
     if scale == "raw":
         return Units(0 * one, one)
-    gappy = X.masked_fill(~seen, torch.nan)
     if scale is None:
-        return Units(torch.nanmedian(gappy), one)
-    center = torch.nanmedian(gappy, dim=0).values
-    distance = (gappy - center).abs()
-    spread = MAD_TO_SD * torch.nanmedian(distance, dim=0).values
-    spread = torch.where(spread > 0, spread, MEAN_TO_SD * distance.nanmean(dim=0))
+        return Units(seen_median(X[seen][:, None], seen[seen][:, None])[0], one)
+    center = seen_median(X, seen)
+    distance = torch.where(seen, (X - center).abs(), 0)
+    spread = MAD_TO_SD * seen_median(distance, seen)
+    mean_distance = distance.sum(dim=0) / seen.sum(dim=0)
+    spread = torch.where(spread > 0, spread, MEAN_TO_SD * mean_distance)
     return Units(center, torch.where(spread > 0, spread, torch.ones_like(spread)))
