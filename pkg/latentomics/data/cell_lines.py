@@ -73,17 +73,17 @@ def gdsc_ids(how="corrected"):
     by_name = by_name.dropna()
     if how == "prefix":
         return by_name[~by_name.duplicated()]
-    by_value = _ids_by_value(by_name)
+    by_value = _ids_by_value()
     return by_value.combine_first(by_name.drop(list(SAME_KEY))).combine_first(
         pd.Series(SAME_KEY)
     )
 
 
-def _ids_by_value(by_name):
+def _ids_by_value():
     """Match GDSC names to DepMap ids through equal ln IC50 of the same drugs.
 
     Every value of the id must be a value of the name. NCI-H292 has the values of two
-    ids: there the id that the name suggests is taken.
+    ids, so it is left to go by name.
     """
     named = long_table()[["CellLine", "Drug", "LN_IC50"]]
     numbered = lnic50_table().melt(
@@ -97,9 +97,7 @@ def _ids_by_value(by_name):
     measured = numbered.groupby("id").size()
     same = agree[agree == measured.reindex(agree.index, level="id")]
     pairs = same.index.to_frame(index=False).set_index("CellLine")["id"]
-    suggested = pairs == by_name.reindex(pairs.index)
-    pairs = pairs[~pairs.index.duplicated(keep=False) | suggested]
-    return pairs.rename_axis(None)
+    return pairs[~pairs.index.duplicated(keep=False)].rename_axis(None)
 
 
 def cell_lines():
