@@ -30,6 +30,10 @@ FACTS = """() => {
         undrawn: all("article .math").filter(e => !e.querySelector("mjx-container"))
             .map(e => e.textContent),
         refused: all("mjx-merror, [data-mjx-error]").map(e => e.textContent),
+        // a box that scrolls sideways hides the end of its line
+        cut: all("article pre, article div.math")
+            .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+            .map(e => e.textContent.slice(0, 80)),
         images: all("article img").map(i => ({
             src: i.getAttribute("src"), alt: i.alt, width: i.naturalWidth,
             framed: i.closest("figure") !== null})),
@@ -87,6 +91,11 @@ def test_a_chapter_has_formulas(look, name):
 @each_page
 def test_no_markup_is_left_in_the_prose(look, name):
     assert RAW.findall(look(name)["prose"]) == []
+
+
+@each_page
+def test_no_line_of_code_or_maths_is_cut_off(look, name):
+    assert look(name)["cut"] == []
 
 
 @each_page
