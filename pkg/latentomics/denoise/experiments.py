@@ -1,0 +1,144 @@
+"""Questions put to the denoising methods, answered in tidy tables."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from latentomics.denoise.deep_factorization import DeepMatrixFactorization
+from latentomics.denoise.residual_thresholding import ResidualThresholdedDMF
+from latentomics.denoise.search import CellSearch
+from latentomics.denoise.soft_impute import SoftImpute
+from latentomics.denoise.stable_pcp import StablePCP
+from latentomics.metrics import spike_scores
+
+ETA = 0.15  # at which every method is judged
+ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # of which the best is reported beside it
+# lam as a share of the largest singular value of the centred matrix
+LAM_SHARES = (0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
+GAMMAS = (0.035, 0.05, 0.075, 0.1, 0.15)
+RT_GRID = {
+    "eta": [0.1, 0.12, 0.135, 0.15, 0.2],
+    "hidden": [(100,), (100, 100)],
+}
+# the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2)
+PUBLISHED = {
+    "eta": ETA,
+    "mode": "post",
+    "hidden": (500,) * 4,
+    "init": "gaussian",
+    "learning_rate": 1e-3,
+    "scale": "raw",
+    "score": "mse",
+    "max_iter": 20_000,
+}
+
+
+def reference_methods(planted, *, device="auto"):
+    """Return the two rows that no method should miss: worst and best thinkable L."""
+    seen = planted.D[planted.seen]
+    return {
+        "constant": lambda: np.full(planted.D.shape, np.median(seen)),
+        "perfect": lambda: planted.L_true,
+    }
+
+
+def convex_methods(planted, *, device="auto"):
+    """Return the nuclear-norm rivals; neither has a random start.
+
+    Both are fitted to D less its median, over the same shares of the largest singular
+    value; SoftImpute is chosen by squared error on the validation cells, as is
+    usual, StablePCP by absolute error.
+    """
+    X = visible(planted)
+    center = np.median(planted.D[planted.seen])
+    largest = np.linalg.norm(np.where(planted.seen, planted.D - center, 0), 2)
+    lams = [share * largest for share in LAM_SHARES]
+    rough = {"device": device, "tol": 1e-5}
+    searches = {
+        "soft_impute": CellSearch(SoftImpute(**rough), {"lam": lams}, score="mse"),
+        "stable_pcp": CellSearch(StablePCP(**rough), {"lam": lams, "gamma": GAMMAS}),
+    }
+
+    def low_rank_of(search):
+        search.fit(X - center, validation=planted.validation)
+        return center + search.low_rank_
+
+    return {name: partial(low_rank_of, s) for name, s in searches.items()}
+
+
+def deep_methods(planted, start, *, published=True, device="auto"):
+    """Return the deep factorizations, each from the random start `start`."""
+    own = {"random_state": start, "device": device}
+    shared = {"scale": None, **own}
+    methods = {
+        "rt_dmf": CellSearch(ResidualThresholdedDMF(**shared), RT_GRID),
+        "dmf_huber": CellSearch(
+            DeepMatrixFactorization(loss="huber", **shared), RT_GRID
+        ),
+    }
+    if published:
+        methods["dmf_published"] = ResidualThresholdedDMF(**PUBLISHED, **own)
+    X = visible(planted)
+
+    def low_rank_of(method):
+        return method.fit(X, validation=planted.validation).low_rank_
+
+    return {name: partial(low_rank_of, m) for name, m in methods.items()}
+
+
+def visible(planted):
+    """Return the matrix a method may see: test cells are gaps."""
+    return np.where(planted.test, np.nan, planted.D)
+
+
+def score_recovery(planted, L_hat):
+    """Return the scores of one estimate, test error and spikes found.
+
+    Spikes are judged at the fixed threshold 0.15 and, under names that end in
+    `_oracle`, at the one of {.05, .1, .15, .2} with the fewest errors, which only
+    the truth can tell.
+    """
+    truth = {"seen": planted.seen, "block": planted.block}
+    at = {
+        eta: spike_scores(planted.D, L_hat, planted.S_true, eta=eta, **truth)
+        for eta in ORACLE_ETAS
+    }
+    best = min(at.values(), key=lambda scores: scores["re"])
+    fixed = at[ETA]
+    return {
+        "test_mse": float(np.mean((planted.D - L_hat)[planted.test] ** 2)),
+        "re_15": fixed["re"],
+        "ibre_15": fixed["ibre"],
+        "f1_15": fixed["f1"],
+        "re_oracle": best["re"],
+        "ibre_oracle": best["ibre"],
+        "precision": fixed["precision"],
+        "recall": fixed["recall"],
+    }
+
+
+def simulation_table(sets, methods, starts, *, progress=None):
+    """Score every method on every set from every start.
+
+    Parameters
+    ----------
+    sets : dict of str to PlantedSet
+    methods : callable
+        (planted, start) -> dict of name to a function that returns L.
+    starts : iterable of int
+    progress : callable, optional
+        Wraps the list of (set, start), as ``tqdm.auto.tqdm`` does.
+
+    Returns
+    -------
+    DataFrame
+        Columns `set`, `method`, `start` and those of :func:`score_recovery`.
+    """
+    rows = []
+    points = [(name, start) for name in sets for start in starts]
+    for name, start in progress(points) if progress else points:
+        for method, run in methods(sets[name], start).items():
+            scores = score_recovery(sets[name], run())
+            rows.append({"set": name, "method": method, "start": start, **scores})
+    return pd.DataFrame(rows)

@@ -1,0 +1,5 @@
+"""One look for every picture of the book."""
+
+from .style import COLORS, LABELS, use_style
+
+__all__ = ["COLORS", "LABELS", "use_style"]

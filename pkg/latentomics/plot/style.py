@@ -1,0 +1,60 @@
+"""One colour per method through the whole book, and quiet axes."""
+
+import matplotlib as mpl
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; methods that
+# share a picture differ in lightness too, so that a grey print still reads.
+BLACK, GREY = "#000000", "#8c8c8c"
+BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
+ORANGE, RED, PINK, YELLOW = "#e69f00", "#d55e00", "#cc79a7", "#f0e442"
+
+# method name in the results tables -> colour
+COLORS = {
+    "measured": BLACK,
+    "constant": GREY,
+    "perfect": BLACK,
+    "soft_impute": SKY,
+    "nuclear_ball": YELLOW,
+    "robust_pca": PINK,
+    "stable_pcp": GREEN,
+    "dual_branch": RED,
+    "dmf_published": ORANGE,
+    "dmf_huber": PINK,
+    "rt_dmf": BLUE,
+    "general_sensitivity": RED,
+}
+# method name in the results tables -> what a reader sees
+LABELS = {
+    "measured": "as measured",
+    "constant": "constant (median)",
+    "perfect": "true low rank",
+    "soft_impute": "SoftImpute",
+    "nuclear_ball": "nuclear-norm ball",
+    "robust_pca": "robust PCA",
+    "stable_pcp": "stable PCP",
+    "dual_branch": "dual-branch NMF",
+    "dmf_published": "DMF + threshold, as published",
+    "dmf_huber": "DMF with Huber loss",
+    "rt_dmf": "RT-DMF, in-loop",
+    "general_sensitivity": "general sensitivity removed",
+}
+STYLE = {
+    "figure.figsize": (5.5, 3.4),
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 110,
+    "font.size": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "image.cmap": "viridis",
+    "svg.hashsalt": "latentomics",
+}
+
+
+def use_style():
+    """Set matplotlib to the look of the book."""
+    mpl.rcParams.update(STYLE)

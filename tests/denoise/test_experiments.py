@@ -1,0 +1,80 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from latentomics.denoise import experiments
+from latentomics.denoise.simulate import planted_blocks
+
+
+@pytest.fixture(scope="module")
+def made():
+    return planted_blocks(60, 30, rank=2, block=8, random_state=0)
+
+
+def test_visible_hides_test_cells_and_no_others(made):
+    X = experiments.visible(made)
+    assert_array_equal(np.isnan(X), made.test)
+    assert_array_equal(X[~made.test], made.D[~made.test])
+
+
+def test_oracle_threshold_is_never_worse_than_the_fixed_one(made):
+    # everything lies .05 too high, so a threshold of .2 flags what .15 should
+    scores = experiments.score_recovery(made, made.L_true - 0.05)
+    assert scores["re_oracle"] < scores["re_15"]
+    assert scores["test_mse"] == pytest.approx(
+        np.mean((made.D - made.L_true + 0.05)[made.test] ** 2)
+    )
+
+
+def test_reference_rows_are_the_median_of_seen_cells_and_the_truth(made):
+    runs = experiments.reference_methods(made)
+    assert_array_equal(runs["perfect"](), made.L_true)
+    assert np.unique(runs["constant"]()) == np.median(made.D[made.seen])
+
+
+@pytest.mark.parametrize("which", ["convex_methods", "deep_methods"])
+def test_no_method_sees_a_test_cell(made, which, monkeypatch):
+    monkeypatch.setattr(experiments, "RT_GRID", {"eta": [0.15], "hidden": [(20,)]})
+    monkeypatch.setattr(experiments, "LAM_SHARES", (0.5, 0.3))
+    monkeypatch.setattr(experiments, "GAMMAS", (0.1,))
+    changed = planted_blocks(60, 30, rank=2, block=8, random_state=0)
+    changed.D[changed.test] = 1e3
+    arguments = {"convex_methods": (), "deep_methods": (0,)}[which]
+    options = {"convex_methods": {}, "deep_methods": {"published": False}}[which]
+    make = getattr(experiments, which)
+    before, after = (make(p, *arguments, **options) for p in (made, changed))
+    for name in before:
+        assert_array_equal(before[name](), after[name]())
+
+
+def test_published_recipe_is_what_the_paper_describes(made, monkeypatch):
+    # a few steps of it: five factors, raw data, thresholded after the fit
+    monkeypatch.setitem(experiments.PUBLISHED, "max_iter", 20)
+    run = experiments.deep_methods(made, 0)["dmf_published"]
+    with pytest.warns(match="max_iter=20"):
+        L = run()
+    assert np.abs(L).max() < 1e-6  # the zero saddle: nothing has moved yet
+
+
+def test_table_has_a_row_for_every_set_method_and_start(made):
+    ticks = []
+
+    def progress(points):
+        for point in points:
+            ticks.append(point)
+            yield point
+
+    def methods(planted, start):
+        return {"shifted": lambda: planted.L_true + start}
+
+    table = experiments.simulation_table(
+        {"a": made, "b": made}, methods, [0, 1], progress=progress
+    )
+    assert ticks == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    expected = pd.DataFrame(ticks, columns=["set", "start"])
+    pd.testing.assert_frame_equal(table[["set", "start"]], expected)
+    assert set(table["method"]) == {"shifted"}
+    # one unit too high: nothing is flagged, and the test error is about 1
+    assert table["recall"][1] == 0
+    assert table["test_mse"][1] > 0.5
