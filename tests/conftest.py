@@ -4,12 +4,13 @@ import inspect
 from importlib import import_module
 from pkgutil import iter_modules
 
-import latentomics
 import numpy as np
 import pytest
 import torch
-from latentomics.denoise import SoftImpute
 from sklearn.base import BaseEstimator
+
+import latentomics
+from latentomics.denoise import SoftImpute
 
 torch.set_num_threads(1)  # small SVDs lose to thread start-up
 

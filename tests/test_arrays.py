@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
+
 from latentomics.arrays import (
     as_mask,
     as_numpy,
@@ -10,7 +12,6 @@ from latentomics.arrays import (
     randn,
     resolve_device,
 )
-from numpy.testing import assert_array_equal
 
 
 def test_there_and_back_keeps_every_bit(rng, device):

@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
 from latentomics import cli
 from latentomics.rerun.commands import app
-from typer.testing import CliRunner
 
 PAGE = """\
 ---
@@ -137,6 +138,7 @@ def test_publish_fills_the_results_folder(project):
 
 def test_data_commands(monkeypatch):
     import pandas as pd
+
     from latentomics.data import DataUnavailable
 
     def fetch(name):

@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-import latentomics
 import pytest
+
+import latentomics
 
 LAYERS = [
     {"__init__"},

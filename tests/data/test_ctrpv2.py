@@ -2,6 +2,7 @@ from importlib import import_module
 
 import pandas as pd
 import pytest
+
 from latentomics.data import load
 
 MODULE = import_module("latentomics.data.ctrpv2")

@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 import pytest
+
 from latentomics.data import DataUnavailable, available, fetch, locate, verify
 
 

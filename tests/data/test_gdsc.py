@@ -1,6 +1,7 @@
 from importlib import import_module
 
 import pandas as pd
+
 from latentomics.data import load
 
 HEADER = "drug_id,Name,Synonyms,Targets,Target pathway,PubCHEM,Sample Size,Count"

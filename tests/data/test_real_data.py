@@ -4,8 +4,9 @@ import re
 
 import pandas as pd
 import pytest
-from latentomics.data import datasets, drug_matches, load, shared_drugs, verify
 from scipy.stats import spearmanr
+
+from latentomics.data import datasets, drug_matches, load, shared_drugs, verify
 
 TABLES = [name for name in datasets()["name"] if not name.startswith("rtdmf")]
 pytestmark = pytest.mark.usefixtures("real_data")

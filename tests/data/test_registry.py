@@ -3,6 +3,7 @@ from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import pytest
+
 from latentomics.data import (
     datasets,
     files,

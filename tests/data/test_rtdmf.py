@@ -2,6 +2,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+
 from latentomics.data import load
 
 MODULE = import_module("latentomics.data.rtdmf")

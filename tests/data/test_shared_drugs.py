@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+
 from latentomics.data import drug_matches, shared_drugs
 
 GDSC = pd.DataFrame(

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from latentomics.data import read_table
 
 FRAME = pd.DataFrame(

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
 from latentomics.arrays import as_numpy, generator
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
-from numpy.testing import assert_allclose, assert_array_equal
 
 SIZES = [[9, 5], [9, 7, 5], [5, 7, 9], [9, 4, 3, 5], [6, 8, 2, 7, 5]]
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from latentomics.denoise import GeneralSensitivity
 from numpy.testing import assert_allclose, assert_array_equal
+
+from latentomics.denoise import GeneralSensitivity
 
 
 @pytest.fixture

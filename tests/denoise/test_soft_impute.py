@@ -1,9 +1,10 @@
 import cvxpy as cp
 import numpy as np
 import pytest
-from latentomics.denoise import SoftImpute
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+
+from latentomics.denoise import SoftImpute
 
 BOTH_WAYS = pytest.mark.parametrize("accelerate", [True, False])
 

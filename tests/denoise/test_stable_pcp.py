@@ -1,8 +1,9 @@
 import cvxpy as cp
 import numpy as np
 import pytest
-from latentomics.denoise import SoftImpute, StablePCP
 from numpy.testing import assert_allclose, assert_array_equal
+
+from latentomics.denoise import SoftImpute, StablePCP
 
 LAM, GAMMA = 1.0, 0.3
 

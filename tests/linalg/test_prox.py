@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
 from latentomics.arrays import as_numpy, as_tensor
 from latentomics.linalg import clip, huber, soft_threshold, trimmed, trimmed_slope
-from numpy.testing import assert_allclose, assert_array_equal
 
 R = np.array([[-3.0, -1.0, -0.4], [0.0, 0.7, 1.0], [1.2, 5.0, -1.1]])
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+
 from latentomics.arrays import as_numpy, as_tensor, generator
 from latentomics.linalg import nuclear_norm, randomized_svd, svt
-from numpy.testing import assert_allclose
 
 SHAPES = [(9, 4), (4, 9), (6, 6), (40, 3), (1, 5), (5, 1)]
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from latentomics.metrics import matched_auroc, spearman_matrix
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
+
+from latentomics.metrics import matched_auroc, spearman_matrix
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from latentomics.metrics import spike_scores
 from numpy.testing import assert_allclose
+
+from latentomics.metrics import spike_scores
 
 SHAPE = (12, 9)
 

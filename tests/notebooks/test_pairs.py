@@ -7,6 +7,7 @@ import jupytext
 import nbformat
 import papermill
 import pytest
+
 from latentomics.rerun.notebook import Notebook, clean, code_cells
 
 ROOT = Path(__file__).parents[2]

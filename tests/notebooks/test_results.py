@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from latentomics.rerun.notebook import Notebook
 from latentomics.rerun.publish import fits
 

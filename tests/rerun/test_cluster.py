@@ -1,6 +1,7 @@
 """Where runs are computed: checked before anything is started."""
 
 import pytest
+
 from latentomics.rerun.cluster import open_client, read_profile, slurm_cluster
 
 PROFILE = """

@@ -3,6 +3,7 @@
 from unittest.mock import Mock
 
 import pytest
+
 from latentomics.data import DataUnavailable, requires
 from latentomics.rerun import execute as module
 from latentomics.rerun.execute import absent_files, execute_all

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+
 from latentomics.rerun.notebook import (
     Notebook,
     clean,

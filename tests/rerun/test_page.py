@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+
 from latentomics.rerun.page import copy_mathjax, plain_markdown, to_html
 
 DOT = "iVBORw0KGgo="

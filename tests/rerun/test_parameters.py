@@ -1,6 +1,7 @@
 """Parameters: read as data, converted by type, refused with a helpful sentence."""
 
 import pytest
+
 from latentomics.rerun.parameters import Parameter, points, read_cell
 
 CELL = """\

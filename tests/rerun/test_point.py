@@ -1,6 +1,7 @@
 """A run is named by all that its result depends on, and by nothing else."""
 
 import pytest
+
 from latentomics.rerun import point as module
 from latentomics.rerun.point import data_hashes, plan
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from latentomics.rerun.point import plan
 from latentomics.rerun.publish import fits, notebook_of, publish
 from latentomics.rerun.run import write_json

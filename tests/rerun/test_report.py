@@ -6,6 +6,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+
 from latentomics.rerun import report, report_table
 from latentomics.rerun.harvest import harvest
 

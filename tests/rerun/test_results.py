@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from latentomics.rerun.results import collect, save, to_text
 from latentomics.rerun.run import write_json
 

@@ -5,6 +5,7 @@ from unittest.mock import Mock
 
 import nbformat
 import pytest
+
 from latentomics.rerun import run
 from latentomics.rerun.point import plan
 from latentomics.rerun.run import execute, is_whole, run_point, used_device

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import latentomics
 import pytest
+
+import latentomics
 from latentomics.rerun.source import essence, imported_files, imports, source_hash
 
 ROOT = Path(latentomics.__file__).parent

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from latentomics.rerun import sweep as module
 from latentomics.rerun.point import plan
 from latentomics.rerun.results import collect

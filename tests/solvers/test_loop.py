@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from latentomics.solvers import iterate, relative_change
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
+
+from latentomics.solvers import iterate, relative_change
 
 ONE = torch.ones(3, dtype=torch.float64)
 

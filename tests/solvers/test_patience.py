@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from latentomics.solvers import Patience
 
 LOOKS = 3

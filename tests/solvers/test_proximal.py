@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
 from latentomics.arrays import as_numpy, as_tensor
 from latentomics.linalg import soft_threshold
 from latentomics.solvers import iterate, proximal_gradient
-from numpy.testing import assert_allclose
-from sklearn.exceptions import ConvergenceWarning
 
 LAM = 0.05
 

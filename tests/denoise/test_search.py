@@ -1,0 +1,146 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from latentomics.denoise import CellSearch, ResidualThresholdedDMF, SoftImpute
+from latentomics.denoise import search as module
+
+GRID = {"lam": [0.1, 2.0, 4.0, 20.0]}
+
+
+@pytest.fixture
+def X(gappy, rng):
+    """The gappy matrix with so much noise that some shrinkage pays."""
+    return gappy[1] + 0.5 * rng.normal(size=gappy[1].shape)
+
+
+@pytest.fixture
+def held(X, rng):
+    return (rng.random(X.shape) < 0.15) & ~np.isnan(X)
+
+
+@pytest.mark.parametrize("score", ["mae", "mse"])
+def test_scores_are_the_errors_on_the_held_out_entries(X, held, score):
+    search = CellSearch(SoftImpute(), GRID, scoring=score).fit(X, validation=held)
+    by_hand = []
+    for lam in GRID["lam"]:
+        R = X - SoftImpute(lam).fit(np.where(held, np.nan, X)).low_rank_
+        by_hand.append(np.mean(np.abs(R[held]) ** {"mae": 1, "mse": 2}[score]))
+    assert_allclose(search.results_["score"], by_hand, rtol=1e-12)
+    assert search.best_params_ == {"lam": GRID["lam"][int(np.argmin(by_hand))]}
+    assert 0 < np.argmin(by_hand) < 3  # neither the first nor the last of them
+
+
+def test_the_best_estimator_is_the_one_fitted_at_the_best_point(X, held):
+    search = CellSearch(SoftImpute(), GRID).fit(X, validation=held)
+    lam = search.best_params_["lam"]
+    again = SoftImpute(lam).fit(np.where(held, np.nan, X))
+    assert search.best_estimator_.lam == lam
+    for name in ("low_rank_", "corrected_", "kept_"):
+        assert_array_equal(getattr(search, name), getattr(again, name))
+
+
+def test_absolute_and_squared_errors_choose_differently(X, held):
+    # one wild entry among those held out; only the squared score listens to it
+    X = X.copy()
+    i, j = np.argwhere(held)[0]
+    X[i, j] -= 200 * np.sign(SoftImpute(0.1).fit(X).low_rank_[i, j])
+    chosen = {
+        score: CellSearch(SoftImpute(), GRID, scoring=score)
+        .fit(X, validation=held)
+        .best_params_["lam"]
+        for score in ("mae", "mse")
+    }
+    assert chosen["mae"] != chosen["mse"]
+
+
+def test_results_have_a_row_for_each_point_of_each_grid(X, held):
+    grid = [{"lam": [1.0, 3.0], "accelerate": [True, False]}, {"lam": [9.0]}]
+    search = CellSearch(SoftImpute(), grid).fit(X, validation=held)
+    results = search.results_
+    assert set(results) == {"lam", "accelerate", "score", "iterations"}
+    assert results["lam"].tolist() == [1.0, 3.0, 1.0, 3.0, 9.0]
+    assert (results["iterations"] > 0).all()
+    best = results.loc[results["score"].idxmin()]
+    assert best["lam"] == search.best_params_["lam"]
+
+
+def test_every_point_is_fitted_once_without_the_same_entries(X, monkeypatch):
+    fits = []
+
+    class Spy(SoftImpute):
+        def fit(self, X, y=None, *, validation=None):
+            fits.append((self.lam, X, validation))
+            return super().fit(X, validation=validation)
+
+    CellSearch(Spy(), GRID, validation_fraction=0.2).fit(X)
+    assert [lam for lam, _, _ in fits] == GRID["lam"]
+    for _, given, validation in fits:
+        assert given is X
+        assert validation is fits[0][2]
+    share = fits[0][2].sum() / (~np.isnan(X)).sum()
+    assert 0.12 < share < 0.25  # .2 of 480 entries, 3 standard errors of .018
+
+
+def test_gaps_of_the_data_are_never_scored(X, held):
+    test = np.isnan(X)
+    everywhere = held | test
+    one = CellSearch(SoftImpute(), GRID).fit(X, validation=held)
+    two = CellSearch(SoftImpute(), GRID).fit(X, validation=everywhere)
+    pd.testing.assert_frame_equal(one.results_, two.results_)
+
+
+def test_the_draw_follows_random_state_and_leaves_the_estimators_alone(X):
+    estimator = ResidualThresholdedDMF(hidden=(4,), max_iter=20, random_state=5)
+    with pytest.warns(UserWarning, match="max_iter=20"):
+        one, same, other = (
+            CellSearch(estimator, {"eta": [3.0]}, random_state=seed).fit(X)
+            for seed in (0, 0, 1)
+        )
+    assert one.results_["score"][0] == same.results_["score"][0]
+    assert one.results_["score"][0] != other.results_["score"][0]
+    assert one.best_estimator_.random_state == 5
+    assert not hasattr(estimator, "low_rank_")
+
+
+def test_progress_wraps_the_points(X, held):
+    passed = []
+
+    def progress(points):
+        for point in points:
+            passed.append(point)
+            yield point
+
+    search = CellSearch(SoftImpute(), GRID, progress=progress)
+    search.fit(X, validation=held)
+    assert passed == [{"lam": lam} for lam in GRID["lam"]]
+    assert len(search.results_) == 4
+
+
+def test_a_table_with_names_gives_the_same(X, held):
+    table = pd.DataFrame(X).add_prefix("drug ")
+    named = CellSearch(SoftImpute(), GRID).fit(table, validation=held)
+    plain = CellSearch(SoftImpute(), GRID).fit(X, validation=held)
+    assert_array_equal(named.low_rank_, plain.low_rank_)
+
+
+def test_messages(X, held):
+    with pytest.raises(ValueError, match=r"validation must mark a measured.*got none"):
+        CellSearch(SoftImpute(), GRID).fit(X, validation=np.isnan(X))
+    with pytest.raises(ValueError, match=r"validation must mark .*; got none"):
+        CellSearch(SoftImpute(), GRID, validation_fraction=0).fit(X)
+    with pytest.raises(ValueError, match=r"validation must be a boolean mask .*got"):
+        CellSearch(SoftImpute(), GRID).fit(X, validation=held[:-1])
+    with pytest.raises(ValueError, match=r"scoring must be one of .*'mae'.*got 'r2'"):
+        CellSearch(SoftImpute(), GRID, scoring="r2").fit(X)
+    table = pd.DataFrame(X).astype(object)
+    table.iloc[3, 2] = "resistant"
+    with pytest.raises(ValueError, match=r"X must hold numbers; got 'resistant' in ro"):
+        CellSearch(SoftImpute(), GRID).fit(table)
+
+
+def test_both_scores_are_the_ones_of_the_deep_factorizations():
+    from latentomics.denoise.deep_factorization import SCORES
+
+    assert module.SCORES.keys() == SCORES.keys()

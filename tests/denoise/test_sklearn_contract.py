@@ -1,0 +1,29 @@
+"""Every estimator of part II through scikit-learn's own checks."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from latentomics.denoise import (
+    CellSearch,
+    DeepMatrixFactorization,
+    GeneralSensitivity,
+    ResidualThresholdedDMF,
+    SoftImpute,
+    StablePCP,
+)
+
+SHORT = {"hidden": (4,), "max_iter": 20, "device": "cpu"}
+ESTIMATORS = [
+    SoftImpute(max_iter=50, device="cpu"),
+    StablePCP(max_iter=50, device="cpu"),
+    GeneralSensitivity(device="cpu"),
+    GeneralSensitivity("fitted", max_iter=50, device="cpu"),
+    DeepMatrixFactorization(**SHORT),
+    ResidualThresholdedDMF(**SHORT),
+    ResidualThresholdedDMF(**SHORT, mode="post"),
+    CellSearch(SoftImpute(max_iter=20, device="cpu"), {"lam": [1.0, 2.0]}),
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learns_contract(estimator, check):
+    check(estimator)
