@@ -31,9 +31,9 @@ FACTS = """() => {
             .map(e => e.textContent),
         refused: all("mjx-merror, [data-mjx-error]").map(e => e.textContent),
         // a box that scrolls sideways hides the end of its line
-        cut: all("article pre, article div.math")
+        cut: all("article pre, article div.math, article mjx-container[display]")
             .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
-            .map(e => e.textContent.slice(0, 80)),
+            .map(e => `${e.closest("[id]")?.id}: ${e.textContent.slice(0, 60)}`),
         images: all("article img").map(i => ({
             src: i.getAttribute("src"), alt: i.alt, width: i.naturalWidth,
             framed: i.closest("figure") !== null})),
