@@ -54,10 +54,10 @@ def check_table(X, name="X"):
                     f"{name} must have unique {axis} names; got {twice[0]!r} "
                     f"{(labels == twice[0]).sum()} times"
                 )
-    elif np.asarray(X).dtype.kind in "OU" and np.ndim(X) == 2:
-        X = pd.DataFrame(np.asarray(X, dtype=object))
+    elif np.asarray(X).dtype.kind not in "OU" or np.asarray(X).ndim != 2:
+        return  # numbers, or what scikit-learn refuses well, such as a sparse matrix
     else:
-        return
+        X = pd.DataFrame(np.asarray(X, dtype=object))
     for column in X.columns[~X.dtypes.map(pd.api.types.is_numeric_dtype)]:
         text = X[column][X[column].map(lambda cell: isinstance(cell, str))]
         if len(text):

@@ -2,6 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import pytest
 from latentomics.denoise import (
     CellSearch,
     DeepMatrixFactorization,
@@ -11,6 +12,8 @@ from latentomics.denoise import (
     StablePCP,
 )
 
+# Few steps keep this file short, and too few are not what is asked here
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SHORT = {"hidden": (4,), "max_iter": 20, "device": "cpu"}
 ESTIMATORS = [
     SoftImpute(max_iter=50, device="cpu"),

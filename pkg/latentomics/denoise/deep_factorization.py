@@ -46,7 +46,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         check_choice("init", self.init, INITS)
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("scale", self.scale, SCALES)
-        check_choice("score", self.score, SCORES)
+        check_choice("scoring", self.scoring, SCORES)
         check_whole(patience=self.patience, look_every=self.look_every)
         check_whole(at_least=0, random_state=self.random_state)
         if not isinstance(self.hidden, tuple | list) or not self.hidden:
@@ -102,7 +102,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
 
         def held_error(factors):  # eq-validation-mae
             R = (X - tails(factors)[0])[held]
-            return SCORES[self.score](R)
+            return SCORES[self.scoring](R)
 
         with torch.no_grad():
             first = float(objective(factors))
@@ -180,7 +180,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     validation_fraction : float, default=0.1
         Share of the measured entries held out where `fit` is not told which. With 0
         the training objective decides when to stop.
-    score : {"mae", "mse"}, default="mae"
+    scoring : {"mae", "mse"}, default="mae"
         Mean absolute or mean squared error on the entries held out. The squared one
         rewards a fit that bends towards a few large spikes.
     patience, look_every : int, default=10, 20
@@ -205,7 +205,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     factors_ : list of ndarray
         M1 ... MN, in scaled units.
     validation_error_ : ndarray of shape (n_looks,)
-        The `score` on the entries held out at each look, in scaled units.
+        The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -233,7 +233,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         learning_rate=3e-4,
         weight_decay=0.0,
         validation_fraction=0.1,
-        score="mae",
+        scoring="mae",
         patience=10,
         look_every=20,
         tol=1e-4,
@@ -246,7 +246,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
         self.weight_decay = weight_decay
-        self.validation_fraction, self.score = validation_fraction, score
+        self.validation_fraction, self.scoring = validation_fraction, scoring
         self.patience, self.look_every = patience, look_every
         self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
         self.device, self.dtype = device, dtype

@@ -40,7 +40,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         Which spikes return to the output.
     hidden, scale, init, init_scale, optimizer, learning_rate, weight_decay
         As in :class:`DeepMatrixFactorization`.
-    validation_fraction, score, patience, look_every, tol, max_iter, random_state
+    validation_fraction, scoring, patience, look_every, tol, max_iter, random_state
         As in :class:`DeepMatrixFactorization`.
     device, dtype
         As in :class:`DeepMatrixFactorization`.
@@ -56,7 +56,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     factors_ : list of ndarray
         M1 ... MN, in scaled units.
     validation_error_ : ndarray of shape (n_looks,)
-        The `score` on the entries held out at each look, in scaled units.
+        The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -85,7 +85,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         learning_rate=3e-4,
         weight_decay=0.0,
         validation_fraction=0.1,
-        score="mae",
+        scoring="mae",
         patience=10,
         look_every=20,
         tol=1e-4,
@@ -99,7 +99,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
         self.weight_decay = weight_decay
-        self.validation_fraction, self.score = validation_fraction, score
+        self.validation_fraction, self.scoring = validation_fraction, scoring
         self.patience, self.look_every = patience, look_every
         self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
         self.device, self.dtype = device, dtype

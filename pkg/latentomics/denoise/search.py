@@ -35,7 +35,7 @@ class CellSearch(GappyMatrixEstimator):
         As for scikit-learn's ParameterGrid.
     validation_fraction : float, default=0.1
         Share of the measured entries held out where `fit` is not told which.
-    score : {"mae", "mse"}, default="mae"
+    scoring : {"mae", "mse"}, default="mae"
         Mean absolute or mean squared error on the entries held out.
     random_state : int, default=0
         Seed of those entries; the estimator's own seed is left alone.
@@ -63,12 +63,12 @@ class CellSearch(GappyMatrixEstimator):
         grid,
         *,
         validation_fraction=0.1,
-        score="mae",
+        scoring="mae",
         random_state=0,
         progress=None,
     ):
         self.estimator, self.grid = estimator, grid
-        self.validation_fraction, self.score = validation_fraction, score
+        self.validation_fraction, self.scoring = validation_fraction, scoring
         self.random_state, self.progress = random_state, progress
 
     def fit(self, X, y=None, *, validation=None):
@@ -77,20 +77,24 @@ class CellSearch(GappyMatrixEstimator):
         `validation`, a boolean mask of the shape of `X`, says which measured entries
         are held out of every fit.
         """
-        check_choice("score", self.score, SCORES)
+        check_choice("scoring", self.scoring, SCORES)
         values = self._checked(X)
         seen = ~np.isnan(values)
         if validation is None:
             validation = hold_out(seen, self.validation_fraction, self.random_state)
         held = check_mask(validation, seen.shape, "validation") & seen
         if not held.any():
-            raise ValueError("validation must mark a measured entry; got none")
+            n, p = seen.shape
+            raise ValueError(
+                "validation must mark a measured entry; got none, with "
+                f"n_samples={n} and n_features={p}"
+            )
         points = list(ParameterGrid(self.grid))
         rows, best = [], None
         for point in self.progress(points) if self.progress else points:
             fit = clone(self.estimator).set_params(**point)
             fit.fit(X, validation=validation)
-            score = SCORES[self.score]((values - fit.low_rank_)[held])
+            score = SCORES[self.scoring]((values - fit.low_rank_)[held])
             rows.append({**point, "score": score, "iterations": fit.trace_.n_iter})
             if best is None or score < best:
                 best, self.best_estimator_, self.best_params_ = score, fit, point
