@@ -72,6 +72,19 @@ def test_streams_are_merged_whatever_the_pieces():
     assert merge_streams(cut) == merge_streams(whole) == expected
 
 
+def test_clean_merges_streams(write_notebook):
+    nb = write_notebook("1").node
+    nb.cells[-1].outputs = [stream("stdout", "a"), stream("stdout", "b")]
+    assert clean(nb, "x").cells[-1].outputs == [stream("stdout", "ab")]
+
+
+def test_plain_ipynb_is_read_without_its_outputs(write_notebook):
+    notebook = write_notebook("1 + 1")
+    executed(notebook, stream("stdout", "2"))
+    read = Notebook(notebook.path.with_suffix(".ipynb")).node
+    assert (read.cells[-1].outputs, read.cells[-1].execution_count) == ([], None)
+
+
 def test_sync_keeps_outputs_of_unchanged_code(write_notebook):
     executed(write_notebook("1 + 1"), stream("stdout", "2"))
     edited = write_notebook("1 + 1")

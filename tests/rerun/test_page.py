@@ -1,5 +1,6 @@
 """The HTML of a run is readable without network and without the book's markup."""
 
+import base64
 import re
 
 import nbformat
@@ -19,7 +20,10 @@ def page(write_notebook):
     }
     picture = nbformat.v4.new_output("display_data", data={"image/png": DOT})
     nb.cells[-1].outputs = [picture]
-    return to_html(nb, "A toy")
+    nb.cells[0].source += "\n\n![A sketch](sketch.png)"
+    sketch = write_notebook("x").folder / "sketch.png"
+    sketch.write_bytes(base64.b64decode(DOT))
+    return to_html(nb, "A toy", sketch.parent)
 
 
 def test_page_asks_nothing_of_the_network(page):
@@ -29,7 +33,7 @@ def test_page_asks_nothing_of_the_network(page):
 
 
 def test_page_holds_picture_with_its_words(page):
-    assert f'src="data:image/png;base64,{DOT}"' in page
+    assert page.count(f'src="data:image/png;base64,{DOT}"') == 2  # one in the text
     assert 'alt="A dot, &lt;b&gt;bold&lt;/b&gt;."' in page
     assert "<figcaption>Dots cluster.</figcaption>" in page
     assert "<title>A toy</title>" in page

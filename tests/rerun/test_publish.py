@@ -58,6 +58,12 @@ def test_one_run_is_copied_to_the_last_digit(make_run, write_notebook, results):
     assert not fits(stamp, write_notebook("2", header=SCALED))
 
 
+def test_words_that_look_like_gaps_stay_words(make_run, write_notebook, results):
+    run = make_run(table="case,value\nNA,\nnone,nan")
+    publish([run], write_notebook("1", header=SCALED), results)
+    assert (results / "speed.csv").read_text() == "case,value\nNA,\nnone,nan\n"
+
+
 def test_seeds_are_put_below_each_other(make_run, write_notebook, results):
     folders = [make_run(seed=seed) for seed in (3, 1)]
     publish(folders, write_notebook("1", header=SCALED), results)

@@ -28,8 +28,16 @@ FENCE = re.compile(
 )
 
 
-def to_html(nb, title):
-    """Return `nb` as one HTML page; maths needs the folder ``mathjax`` beside it."""
+def to_html(nb, title, folder):
+    """Return `nb` as one HTML page; maths needs the folder ``mathjax`` beside it.
+
+    Parameters
+    ----------
+    nb : NotebookNode
+    title : str
+    folder : path
+        What the pictures named in its text are relative to; they are embedded.
+    """
     import jinja2
     from nbconvert import HTMLExporter
 
@@ -39,7 +47,7 @@ def to_html(nb, title):
         embed_images=True,
     )
     page, _ = exporter.from_notebook_node(
-        _plain(nb), resources={"metadata": {"name": title}}
+        _plain(nb), resources={"metadata": {"name": title, "path": str(folder)}}
     )
     return page
 

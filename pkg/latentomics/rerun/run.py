@@ -67,7 +67,8 @@ def _fill(part, point, cell_timeout):
     seconds = time.perf_counter() - start
     nb = clean(nb, point.notebook)
     nbformat.write(nb, part / "notebook.ipynb")
-    (part / "page.html").write_text(to_html(nb, point.title), encoding="utf-8")
+    page = to_html(nb, point.title, point.folder)
+    (part / "page.html").write_text(page, encoding="utf-8")
     metrics, tables = harvest(nb)
     for name, text in tables.items():
         (part / "tables").mkdir(exist_ok=True)
