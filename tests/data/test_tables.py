@@ -12,7 +12,10 @@ FRAME = pd.DataFrame(
     index=pd.Index(["s1", "s2", "s3"], dtype=object),
     columns=pd.Index(["g1", "g2"], dtype=object),
 )
-LINES = ["id,g1,g2", "s1,1.5,NA", "s2, 3 ,-4e2", "s3 ,5,6", ""]
+LINES = ["id,g1,g2", "s1,1.5, NA ", "s2, 3 ,-4e2", "s3 ,5,6", ""]
+
+
+MIXED = FRAME.assign(g1=["1.5", "3", "5"], g2=FRAME["g2"].astype("Int64"))
 
 
 def h5ad(path):
@@ -39,7 +42,7 @@ GOOD = {
     "plain.csv": (text(LINES), {}),
     "windows.csv": (text(LINES, "\r\n"), {}),
     "old_mac.csv": (text(LINES, "\r"), {}),
-    "signed.csv": (text(["\ufeff" + LINES[0], *LINES[1:]]), {}),
+    "signed.csv": (text(["\ufeffg1,g2", *LINES[1:]]), {}),
     "from_r.csv": (text(["g1,g2", *LINES[1:]]), {}),
     "blank_lines.csv": (text(["", LINES[0], "", *LINES[1:], ",,"]), {}),
     "quoted.csv": (text(['"id","g1","g2"', *LINES[1:]]), {}),
@@ -53,6 +56,7 @@ GOOD = {
     ),
     "indexed.parquet": (FRAME.to_parquet, {}),
     "flat.parquet": (FRAME.rename_axis("id").reset_index().to_parquet, {}),
+    "mixed.parquet": (MIXED.to_parquet, {}),
     "one.xlsx": (FRAME.to_excel, {}),
     "two.xlsx": (sheets, {"sheet": "scaled"}),
     "cells.h5ad": (h5ad, {}),

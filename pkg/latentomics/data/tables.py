@@ -8,7 +8,7 @@ import pandas as pd
 from latentomics.data.grids import FORMATS, damaged, read_grid
 from latentomics.data.optional import need
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>", "NaT")
+MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
 
 
 def read_table(path, *, row_names=True, transpose=False, sheet=None):
