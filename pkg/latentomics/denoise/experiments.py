@@ -29,7 +29,7 @@ PUBLISHED = {
     "init": "gaussian",
     "learning_rate": 1e-3,
     "scale": "raw",
-    "score": "mse",
+    "scoring": "mse",
     "max_iter": 20_000,
 }
 
@@ -56,7 +56,7 @@ def convex_methods(planted, *, device="auto"):
     lams = [share * largest for share in LAM_SHARES]
     rough = {"device": device, "tol": 1e-5}
     searches = {
-        "soft_impute": CellSearch(SoftImpute(**rough), {"lam": lams}, score="mse"),
+        "soft_impute": CellSearch(SoftImpute(**rough), {"lam": lams}, scoring="mse"),
         "stable_pcp": CellSearch(StablePCP(**rough), {"lam": lams, "gamma": GAMMAS}),
     }
 
