@@ -75,6 +75,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(server, toy, cached):
 
 def test_a_change_after_the_check_is_noticed(server, toy, cached):
     fetch("toy")
+    assert locate("toy") == cached
     cached.write_bytes(b"y" * len(server.body))
     os.utime(cached, ns=(0, 0))
     assert locate("toy") is None

@@ -200,3 +200,11 @@ def test_a_missing_library_is_named(library, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=rf"{library} is needed .*\[data\]"):
         read_table(path)
+
+
+def test_a_name_in_a_sheet_may_look_like_a_missing_value(tmp_path):
+    path = tmp_path / "x.xlsx"
+    pd.DataFrame({"NA": [1.0], "null": [2.0]}, index=["None"]).to_excel(path)
+    table = read_table(path)
+    assert table.index.tolist() == ["None"]
+    assert table.columns.tolist() == ["NA", "null"]
