@@ -18,7 +18,7 @@ def photograph(place):
         browser = playwright.chromium.launch(
             executable_path=binary, args=["--no-sandbox", "--disable-gpu"]
         )
-        page = browser.new_page(viewport={"width": 1240, "height": 1000})
+        page = browser.new_page(viewport={"width": 1240, "height": 940})
         page.goto(f"{(ROOT / '_build' / 'html').as_uri()}/{place}")
         page.evaluate("window.MathJax?.startup?.promise")
         # formulas move the place when they are drawn
