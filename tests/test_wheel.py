@@ -81,7 +81,7 @@ def test_only_what_the_estimators_import_is_asked_for(wheel):
 
 def test_imports_in_under_three_seconds(empty):
     run(empty / "python", "-c", IMPORT)  # the first import reads torch from the disk
-    assert min(float(run(empty / "python", "-c", IMPORT)) for _ in range(3)) < 3
+    assert min(float(run(empty / "python", "-c", IMPORT)) for _ in range(5)) < 3
 
 
 def test_fits_a_model(empty):
