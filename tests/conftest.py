@@ -10,13 +10,14 @@ import torch
 from sklearn.base import BaseEstimator
 
 import latentomics
+from latentomics.data import read_table
 from latentomics.denoise import SoftImpute
 
 torch.set_num_threads(1)  # small SVDs lose to thread start-up
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 CHAPTERS = {"denoise", "multitask", "signatures", "sensing"}
-DEEP = {"hidden": (8,), "learning_rate": 0.01, "init_scale": 0.1, "max_iter": 200}
+DEEP = {"hidden": (8,), "learning_rate": 0.03, "init_scale": 0.1, "max_iter": 200}
 # What an estimator needs to be made at all, or to be fast
 NEEDS = {
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
@@ -34,10 +35,19 @@ def estimator_classes():
 
 
 def pytest_generate_tests(metafunc):
-    """Give `estimator` each class; `knob` each pair of a class and its parameter."""
+    """Fill in the estimators found.
+
+    `estimator_class` is each of them, `knob` each with each of its parameters, `door`
+    and `case` each with each bad input of the test's module, and ``read_table`` too.
+    """
     classes = estimator_classes()
     if "estimator_class" in metafunc.fixturenames:
         metafunc.parametrize("estimator_class", classes, ids=lambda c: c.__name__)
+    if "case" in metafunc.fixturenames:
+        doors = [(read_table, case) for case in metafunc.module.FILE_CASES]
+        doors += [(c, case) for c in classes for case in metafunc.module.CASES]
+        ids = [f"{door.__name__}-{case}" for door, case in doors]
+        metafunc.parametrize(("door", "case"), doors, ids=ids)
     if "knob" in metafunc.fixturenames:
         knobs = [(c, name) for c in classes for name in inspect.signature(c).parameters]
         ids = [f"{c.__name__}-{name}" for c, name in knobs]

@@ -93,3 +93,11 @@ def test_messages(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=r"device='cuda' needs a GPU .*; got none"):
         resolve_device("cuda")
+
+
+@pytest.mark.parametrize("door", [as_tensor, as_mask])
+def test_the_order_in_memory_is_always_row_by_row(rng, door):
+    turned = rng.normal(size=(3, 4)).T  # column by column
+    T = door(turned, device="cpu")
+    assert T.is_contiguous()
+    assert_array_equal(as_numpy(T), turned.astype(as_numpy(T).dtype))

@@ -27,16 +27,21 @@ def resolve_device(device):
 
 
 def as_tensor(X, *, device="auto", dtype="float64"):
-    """Copy an array onto `device` as `dtype`; the caller's array is never touched."""
+    """Copy an array onto `device` as `dtype`; the caller's array is never touched.
+
+    Row by row in memory, whatever the caller's order: sums round as they run.
+    """
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}")
-    array = np.array(X, dtype=dtype, copy=True)
+    array = np.array(X, dtype=dtype, order="C", copy=True)
     return torch.from_numpy(array).to(resolve_device(device))
 
 
 def as_mask(mask, *, device="auto"):
     """Copy a boolean array onto `device`."""
-    return torch.from_numpy(np.array(mask, dtype=bool)).to(resolve_device(device))
+    return torch.from_numpy(np.array(mask, dtype=bool, order="C")).to(
+        resolve_device(device)
+    )
 
 
 def as_numpy(T):

@@ -36,7 +36,7 @@ def check_whole(at_least=1, **values):
 
 def check_choice(name, value, allowed):
     """Raise ValueError unless `value` is one of `allowed`."""
-    if value not in allowed:
+    if value not in tuple(allowed):  # a tuple, for a value that has no hash
         raise ValueError(f"{name} must be one of {tuple(allowed)}; got {value!r}")
 
 

@@ -1,8 +1,8 @@
 """Every estimator of part II through scikit-learn's own checks."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import pytest
 from latentomics.denoise import (
     CellSearch,
     DeepMatrixFactorization,

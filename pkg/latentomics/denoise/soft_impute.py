@@ -2,7 +2,7 @@
 
 import torch
 
-from latentomics.base import GappyMatrixEstimator, check_positive
+from latentomics.base import GappyMatrixEstimator, check_choice, check_positive
 from latentomics.linalg import nuclear_norm, svt
 from latentomics.solvers import iterate, proximal_gradient
 
@@ -71,6 +71,7 @@ class SoftImpute(GappyMatrixEstimator):
         Entries marked in `validation`, a boolean mask, are not looked at.
         """
         check_positive(lam=self.lam)
+        check_choice("accelerate", self.accelerate, (True, False))
         X, fitted, _ = self._read(X, validation)
         X = torch.where(fitted, X, 0)
 

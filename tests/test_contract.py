@@ -1,0 +1,315 @@
+"""What every estimator of the package promises, whichever chapter it lives in."""
+
+import inspect
+import pickle
+import re
+from ast import literal_eval
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+
+from latentomics.denoise import GeneralSensitivity
+from latentomics.solvers import Trace
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+DEEP = {
+    "hidden": (5,),
+    "eta": 1.7,
+    "scale": None,
+    "init": "gaussian",
+    "init_scale": 0.2,
+    "optimizer": "sgd",
+    "learning_rate": 0.02,
+    "weight_decay": 0.1,
+    "validation_fraction": 0.3,
+    "scoring": "mse",
+    "patience": 2,
+    "look_every": 7,
+    "tol": 0.5,
+    "max_iter": 40,
+    "random_state": 1,
+    "dtype": "float64",
+}
+# For every parameter of every estimator another value, and in WITH what else must
+# be set for it to matter. An estimator or a parameter that is missing here fails.
+OTHER = {
+    "SoftImpute": {
+        "lam": 2.0,
+        "accelerate": False,
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "StablePCP": {
+        "lam": 2.0,
+        "gamma": 0.5,
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "GeneralSensitivity": {
+        "loadings": "fitted",
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "DeepMatrixFactorization": {**DEEP, "loss": "trimmed"},
+    "ResidualThresholdedDMF": {**DEEP, "mode": "post", "keep": "none"},
+    "CellSearch": {
+        "estimator": GeneralSensitivity(),
+        "grid": {"lam": [1.0, 3.0]},
+        "validation_fraction": 0.3,
+        "scoring": "mse",
+        "random_state": 1,
+    },
+}
+WITH = {
+    ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
+    ("GeneralSensitivity", "max_iter"): {"loadings": "fitted"},
+    ("DeepMatrixFactorization", "eta"): {"loss": "huber"},
+    ("DeepMatrixFactorization", "patience"): {"tol": 0.5},
+    ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": "trimmed"},
+    ("ResidualThresholdedDMF", "patience"): {"tol": 0.5},
+    ("ResidualThresholdedDMF", "tol"): {"patience": 2},
+    ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
+}
+# Must not change the answer; what they do is tested in other places
+SILENT = {"device": "cpu", "progress": list}
+
+
+@pytest.fixture
+def X(gappy, rng):
+    """Rank 3 with gaps, and a spike of 10 in every 20th entry, 30 x 20."""
+    return gappy[1] + 10 * (rng.random(gappy[1].shape) < 0.05)
+
+
+def on(model, **given):
+    """Set parameters wherever the model, or the one inside it, has them."""
+    names = model.get_params()
+    return model.set_params(
+        **{n: v for n in names for k, v in given.items() if n.split("__")[-1] == k}
+    )
+
+
+def learned(model):
+    """What a fit has set, as name -> value; column names depend on the input."""
+    names = {name for name in vars(model) if name.endswith("_")} - {"feature_names_in_"}
+    return {name: getattr(model, name) for name in names}
+
+
+def same(a, b):
+    """Whether two learned values are equal, bit for bit."""
+    if isinstance(a, pd.DataFrame):
+        return a.equals(b)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+    if hasattr(a, "get_params"):
+        return same_fit(a, b)
+    return a == b
+
+
+def same_fit(a, b):
+    one, two = learned(a), learned(b)
+    return one.keys() == two.keys() and all(same(one[k], two[k]) for k in one)
+
+
+def assert_close(a, b, rtol):
+    """Arrays with rounding behind the comma, to `rtol` of their size; masks exactly."""
+    assert learned(a).keys() == learned(b).keys()
+    for name in ("low_rank_", "corrected_"):
+        one, two = getattr(a, name), getattr(b, name)
+        assert_allclose(one, two, atol=rtol * np.abs(one).max(), err_msg=name)
+    assert (a.kept_ != b.kept_).mean() < 0.01
+
+
+def test_a_second_fit_equals_the_first(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    first = pickle.loads(pickle.dumps(model))
+    assert same_fit(model.fit(X), first)
+    other = make(estimator_class).fit(2 * X + np.arange(20))
+    assert same_fit(other.fit(X), first), "something of an earlier fit is left"
+
+
+def test_a_clone_learns_the_same_and_starts_unfitted(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    fresh = clone(model)
+    assert not learned(fresh)
+    assert same_fit(fresh.fit(X), model)
+
+
+def test_a_fit_survives_pickling(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    back = pickle.loads(pickle.dumps(model))
+    assert same_fit(back, model)
+    assert str(back.get_params()) == str(model.get_params())
+
+
+def test_fit_returns_self_and_leaves_parameters_and_input_alone(
+    estimator_class, make, X
+):
+    model = make(estimator_class)
+    parameters, before = model.get_params(), X.copy()
+    X.setflags(write=False)
+    assert model.fit(X) is model
+    assert_array_equal(X, before)
+    after = model.get_params()
+    assert all(after[name] is value for name, value in parameters.items())
+
+
+def test_results_are_the_callers_own(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    low_rank = model.low_rank_.copy()
+    model.corrected_[:] = 99
+    assert_array_equal(model.low_rank_, low_rank)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_tables_and_lists_and_orders_give_what_arrays_give(
+    estimator_class, make, X, order
+):
+    model = make(estimator_class).fit(X)
+    table = pd.DataFrame(np.asarray(X, order=order)).add_prefix("drug ")
+    named = make(estimator_class).fit(table.rename("line {}".format))
+    assert list(named.feature_names_in_) == list(table.columns)
+    assert same_fit(named, model)
+    assert same_fit(make(estimator_class).fit(X.tolist()), model)
+    assert same_fit(make(estimator_class).fit(np.asarray(X, order=order)), model)
+
+
+def test_every_cell_has_a_finite_answer_of_the_shape_of_x(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    for name in ("low_rank_", "corrected_", "kept_"):
+        value = getattr(model, name)
+        assert value.shape == X.shape
+        assert np.isfinite(value).all()
+    assert model.kept_.dtype == bool
+    assert not model.kept_[np.isnan(X)].any()
+
+
+def test_the_answer_has_the_dtype_asked_for(estimator_class, make, X):
+    for dtype in ("float32", "float64"):
+        model = on(make(estimator_class), dtype=dtype).fit(X)
+        assert model.low_rank_.dtype == model.corrected_.dtype == dtype
+
+
+def test_float32_is_close_to_float64(estimator_class, make, X):
+    # rounding of 6e-8 an operation; a few hundred steps, each stable, and a stop
+    # that may fall one look apart: three digits are certain, and enough to tell a
+    # wrong formula
+    given = {"tol": 1e-4}
+    double, single = (
+        on(make(estimator_class), dtype=dtype, **given).fit(X)
+        for dtype in ("float64", "float32")
+    )
+    assert_close(double, single, rtol=3e-3)
+
+
+def test_every_device_gives_the_answer_of_the_cpu(estimator_class, make, X, device):
+    there, cpu = (
+        on(make(estimator_class), device=where, dtype="float64").fit(X)
+        for where in (device, "cpu")
+    )
+    assert_close(there, cpu, rtol=1e-6)
+
+
+def test_entries_to_leave_out_are_left_out(estimator_class, make, X, rng):
+    held = rng.random(X.shape) < 0.1
+    held[0] = held[:, 0] = False
+    other = np.where(held, X + 5, X)
+    settings = {"validation_fraction": 0.0, "patience": 10**6, "look_every": 200}
+    one, two = (
+        on(make(estimator_class), **settings).fit(M, validation=held)
+        for M in (X, other)
+    )
+    assert_array_equal(one.low_rank_, two.low_rank_)
+
+
+def test_each_parameter_moves_the_result(knob, make, X):
+    cls, name = knob
+    other = SILENT | OTHER[cls.__name__]
+    needed = WITH.get((cls.__name__, name), {})
+    base = make(cls, **needed).fit(X)
+    moved = make(cls, **{**needed, name: other[name]}).fit(X)
+    assert same_fit(base, moved) == (name in SILENT)
+
+
+def test_the_table_of_values_names_no_parameter_that_is_gone(estimator_class):
+    known = set(inspect.signature(estimator_class).parameters)
+    assert set(OTHER[estimator_class.__name__]) <= known
+
+
+def section(cls, title):
+    """Name -> (type, text) of one section of a docstring.
+
+    "As in :class:`Other`" is looked up there.
+    """
+    text = inspect.getdoc(cls)
+    body = re.split(rf"\n{title}\n-+\n", text)[1]
+    body = re.split(r"\n\n?[A-Z]\w+\n---", body)[0]
+    entries = {}
+    for head, rest in re.findall(r"^(\S.*)\n?((?:\n? {4}.*)*)", body, re.M):
+        names, _, kind = head.partition(" : ")
+        for place, name in enumerate(names.split(", ")):
+            entries[name] = (kind, rest, place, len(names.split(", ")))
+    return {name: resolved(cls, title, name, entry) for name, entry in entries.items()}
+
+
+def resolved(cls, title, name, entry):
+    elsewhere = re.match(r"\s*As in :class:`(\w+)`", entry[1])
+    if not elsewhere:
+        return entry
+    chapter = import_module(cls.__module__.rpartition(".")[0])
+    return section(getattr(chapter, elsewhere[1]), title)[name]
+
+
+def stated_default(entry):
+    """The default that a docstring states, or inspect's empty where it states none."""
+    kind, _, place, of = entry
+    if kind.endswith(", optional"):
+        return None
+    _, states, value = kind.partition("default=")
+    if not states:
+        return inspect.Parameter.empty
+    return literal_eval(value) if of == 1 else literal_eval(f"({value})")[place]
+
+
+def test_the_docstring_states_each_parameter_with_its_default(knob):
+    cls, name = knob
+    documented = section(cls, "Parameters")
+    assert name in documented
+    signature = inspect.signature(cls).parameters
+    assert set(documented) == set(signature)
+    default = signature[name].default
+    stated = stated_default(documented[name])
+    assert stated == default
+    assert type(stated) is type(default)
+    assert documented[name][0], f"{name} has no type"
+
+
+def test_the_docstring_states_what_a_fit_sets_and_its_shape(estimator_class, make, X):
+    model = make(estimator_class).fit(X)
+    documented = section(estimator_class, "Attributes")
+    # scikit-learn's own, which it documents
+    assert set(documented) == set(learned(model)) - {"n_features_in_"}
+    n_looks = len(getattr(model, "trace_", Trace()).iteration)
+    sizes = {"n_samples": 30, "n_features": 20, "n_looks": n_looks}
+    shapes = {
+        name: tuple(sizes.get(size, size) for size in re.findall(r"\w+", found[1]))
+        for name, (kind, *_) in documented.items()
+        if (found := re.search(r"of shape \((.*?)\)", kind))
+    }
+    actual = {name: getattr(model, name).shape for name in shapes}
+    assert actual == shapes
+
+
+def test_the_docstring_gives_a_reference_or_the_formula(estimator_class):
+    text = inspect.getdoc(estimator_class)
+    assert ".. math::" in text
+    assert re.search(r"``eq-[\w-]+``", text), "no label of the book"
