@@ -45,10 +45,10 @@ def lines(studies):
 
 def test_agreement_counts_by_hand():
     rho = np.array([[0.5, 0.2, -0.4], [0.1, -0.6, 0.3], [0.0, 0.2, 0.7]])
-    pvalue = np.array([[0.001, 0.002, 0.003], [0.5, 0.001, 0.009], [0.9, 0.011, 0.02]])
+    pvalue = np.array([[0.001, 0.002, 0.003], [0.5, 0.001, 0.009], [0.9, 0.011, 0.005]])
     scores = agreement(SpearmanMatrix(rho, pvalue, np.full((3, 3), 50)))
     assert scores["n_drugs"] == 3
-    assert scores["significant"] == 1 / 3  # .5; -.6 has the wrong sign, .7 is unsure
+    assert scores["significant"] == 2 / 3  # .5 and .7; -.6 has the wrong sign
     assert scores["mismatched"] == 2 / 6  # .2 and .3; p = .011 is not enough
     assert scores["opposed"] == 1 / 6  # -.4
     assert scores["auroc"] == pytest.approx((6 + 0 + 6) / 18)
