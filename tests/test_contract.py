@@ -2,9 +2,6 @@
 
 import inspect
 import pickle
-import re
-from ast import literal_eval
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -13,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from latentomics.denoise import GeneralSensitivity
-from latentomics.solvers import Trace
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -243,73 +239,3 @@ def test_each_parameter_moves_the_result(knob, make, X):
 def test_the_table_of_values_names_no_parameter_that_is_gone(estimator_class):
     known = set(inspect.signature(estimator_class).parameters)
     assert set(OTHER[estimator_class.__name__]) <= known
-
-
-def section(cls, title):
-    """Name -> (type, text) of one section of a docstring.
-
-    "As in :class:`Other`" is looked up there.
-    """
-    text = inspect.getdoc(cls)
-    body = re.split(rf"\n{title}\n-+\n", text)[1]
-    body = re.split(r"\n\n?[A-Z]\w+\n---", body)[0]
-    entries = {}
-    for head, rest in re.findall(r"^(\S.*)\n?((?:\n? {4}.*)*)", body, re.M):
-        names, _, kind = head.partition(" : ")
-        for place, name in enumerate(names.split(", ")):
-            entries[name] = (kind, rest, place, len(names.split(", ")))
-    return {name: resolved(cls, title, name, entry) for name, entry in entries.items()}
-
-
-def resolved(cls, title, name, entry):
-    elsewhere = re.match(r"\s*As in :class:`(\w+)`", entry[1])
-    if not elsewhere:
-        return entry
-    chapter = import_module(cls.__module__.rpartition(".")[0])
-    return section(getattr(chapter, elsewhere[1]), title)[name]
-
-
-def stated_default(entry):
-    """The default that a docstring states, or inspect's empty where it states none."""
-    kind, _, place, of = entry
-    if kind.endswith(", optional"):
-        return None
-    _, states, value = kind.partition("default=")
-    if not states:
-        return inspect.Parameter.empty
-    return literal_eval(value) if of == 1 else literal_eval(f"({value})")[place]
-
-
-def test_the_docstring_states_each_parameter_with_its_default(knob):
-    cls, name = knob
-    documented = section(cls, "Parameters")
-    assert name in documented
-    signature = inspect.signature(cls).parameters
-    assert set(documented) == set(signature)
-    default = signature[name].default
-    stated = stated_default(documented[name])
-    assert stated == default
-    assert type(stated) is type(default)
-    assert documented[name][0], f"{name} has no type"
-
-
-def test_the_docstring_states_what_a_fit_sets_and_its_shape(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
-    documented = section(estimator_class, "Attributes")
-    # scikit-learn's own, which it documents
-    assert set(documented) == set(learned(model)) - {"n_features_in_"}
-    n_looks = len(getattr(model, "trace_", Trace()).iteration)
-    sizes = {"n_samples": 30, "n_features": 20, "n_looks": n_looks}
-    shapes = {
-        name: tuple(sizes.get(size, size) for size in re.findall(r"\w+", found[1]))
-        for name, (kind, *_) in documented.items()
-        if (found := re.search(r"of shape \((.*?)\)", kind))
-    }
-    actual = {name: getattr(model, name).shape for name in shapes}
-    assert actual == shapes
-
-
-def test_the_docstring_gives_a_reference_or_the_formula(estimator_class):
-    text = inspect.getdoc(estimator_class)
-    assert ".. math::" in text
-    assert re.search(r"``eq-[\w-]+``", text), "no label of the book"

@@ -48,8 +48,10 @@ class CellSearch(GappyMatrixEstimator):
     best_params_ : dict
     results_ : DataFrame, one row per grid point
         The parameters, `score` (units of X, or their square) and `iterations`.
-    low_rank_, corrected_, kept_
-        Of the best estimator.
+    low_rank_, corrected_ : ndarray of shape (n_samples, n_features)
+        Of the best estimator, in the units of `X`.
+    kept_ : ndarray of bool of shape (n_samples, n_features)
+        Of the best estimator: the entries that it returns as measured.
 
     Raises
     ------
