@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 import latentomics
-from latentomics.rerun.source import essence, imported_files, imports, source_hash
+from latentomics.rerun.source import (
+    essence,
+    imported_files,
+    imports,
+    loader_modules,
+    source_hash,
+)
 
 ROOT = Path(latentomics.__file__).parent
 CODE = '''\
@@ -55,10 +61,7 @@ def test_class_without_prose_keeps_its_string_values():
     ("code", "found"),
     [
         ("import latentomics.linalg", ["latentomics.linalg"]),
-        (
-            "from latentomics.linalg import svt",
-            ["latentomics.linalg", "latentomics.linalg.svt"],
-        ),
+        ("from latentomics.linalg import svt", ["latentomics.linalg.svt"]),
         ("def f():\n    import latentomics", ["latentomics"]),
         ("import numpy\nfrom . import x", []),
         ("import latentomics_other", []),
@@ -72,26 +75,59 @@ def test_imports_of_this_package(code, found):
 @pytest.mark.parametrize(
     ("code", "found"),
     [
-        ("from .b import c", ["latentomics.a.b", "latentomics.a.b.c"]),
-        ("from . import b", ["latentomics.a", "latentomics.a.b"]),
-        ("from ..b import c", ["latentomics.b", "latentomics.b.c"]),
+        ("from .b import c", ["latentomics.a.b.c"]),
+        ("from . import b", ["latentomics.a.b"]),
+        ("from ..b import c", ["latentomics.b.c"]),
     ],
 )
 def test_relative_imports_are_resolved(code, found):
     assert imports(code, "latentomics.a") == found
 
 
-def test_imports_are_followed():
-    found = imported_files(["from latentomics import linalg"], ROOT)
-    names = {file.relative_to(ROOT).as_posix() for file in found}
-    assert {"__init__.py", "linalg/__init__.py", "linalg/spectral.py"} <= names
+def names_of(code, names=()):
+    found = imported_files([code], ROOT, names)
+    return {file.relative_to(ROOT).as_posix() for file in found}
+
+
+def test_a_package_brings_in_all_that_it_offers():
+    names = names_of("from latentomics import linalg")
+    assert {"linalg/__init__.py", "linalg/spectral.py", "linalg/prox.py"} <= names
     assert "cli.py" not in names
 
 
+def test_a_name_brings_in_the_module_that_defines_it_and_what_that_imports():
+    names = names_of("from latentomics.denoise import StablePCP")
+    assert {"denoise/stable_pcp.py", "solvers/loop.py", "arrays.py"} <= names
+    assert not {"denoise/__init__.py", "denoise/soft_impute.py"} & names
+
+
+def test_a_constant_of_a_package_brings_in_its_init():
+    assert names_of("from latentomics import __version__") == {"__init__.py"}
+
+
+def test_an_unknown_name_brings_in_nothing_else():
+    assert names_of("import latentomics.nowhere") == {"__init__.py"}
+
+
+def test_pictures_do_not_count():
+    names = names_of(
+        "from latentomics.plot import COLORS\n"
+        "from latentomics.denoise.figures import plot_matrix\n"
+        "from latentomics.metrics import spike_scores"
+    )
+    assert names == {"metrics/recovery.py"}
+
+
+def test_of_the_data_the_declared_loaders_count():
+    names = names_of("from latentomics.data import load")
+    assert not any(name.startswith("data/") for name in names)
+    modules = loader_modules(["rtdmf_fimm", "ctrpv2_auc"])
+    assert modules == ["latentomics.data.rtdmf", "latentomics.data.ctrpv2"]
+    assert {"data/rtdmf.py", "data/ctrpv2.py"} <= names_of("", modules)
+
+
 def test_report_brings_in_no_machinery():
-    found = imported_files(["from latentomics.rerun import report"], ROOT)
-    names = {file.relative_to(ROOT).as_posix() for file in found}
-    assert names == {"__init__.py", "rerun/__init__.py", "rerun/report.py"}
+    assert names_of("from latentomics.rerun import report") == {"rerun/report.py"}
 
 
 def test_hash_sees_code_and_not_prose(write_notebook):

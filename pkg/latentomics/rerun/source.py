@@ -8,6 +8,7 @@ from pathlib import Path
 from latentomics.rerun.notebook import code_cells
 
 PACKAGE = "latentomics"
+TABLE_OF_DATA = ("data", "datasets")  # names every loader, whoever needs it
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -16,11 +17,14 @@ def source_hash(notebook):
 
     Only files of this package count, found by walking import statements, never by
     running anything. Docstrings, comment lines and blank lines do not count: better
-    prose keeps a stored result valid, another line of code does not.
+    prose keeps a stored result valid, another line of code does not. Nor does what
+    changes no number: pictures (`plot`, `figures`), and what a package offers beside
+    the names that are imported from it. Of the data sets, the loaders of those that
+    the notebook declares count.
     """
     cells = [cell.source for cell in code_cells(notebook.node)]
     root = Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0])
-    found = imported_files(cells, root)
+    found = imported_files(cells, root, loader_modules(notebook.datasets))
     parts = [("cell", essence(cell)) for cell in cells]
     parts += [
         (file.relative_to(root).as_posix(), essence(file.read_text(encoding="utf-8")))
@@ -32,42 +36,86 @@ def source_hash(notebook):
     return digest.hexdigest()
 
 
-def imported_files(sources, root):
-    """Return the files under `root` that `sources` import, directly or not."""
-    found, todo = set(), [name for code in sources for name in imports(code)]
+def loader_modules(datasets):
+    """Return the modules that read `datasets`, by dotted name."""
+    if not datasets:
+        return []
+    from latentomics.data.datasets import LOADERS
+
+    loaders = [LOADERS[name] for name in datasets]
+    return [getattr(loader, "func", loader).__module__ for loader in loaders]
+
+
+def imported_files(sources, root, names=()):
+    """Return the files under `root` that `sources` and `names` bring in."""
+    found = set()
+    todo = [*names, *(name for code in sources for name in imports(code))]
     while todo:
-        for file in module_files(todo.pop(), root):
-            if file not in found:
-                found.add(file)
-                here = ".".join([PACKAGE, *file.relative_to(root).parent.parts])
-                todo += imports(file.read_text(encoding="utf-8"), here)
+        file = defining_file(todo.pop(), root)
+        if file is None or file in found or without_numbers(file, root):
+            continue
+        found.add(file)
+        code = file.read_text(encoding="utf-8")
+        todo += imports(code, package_of(file, root))
     return found
+
+
+def without_numbers(file, root):
+    """Say whether `file` draws pictures, or is the table of all data sets."""
+    parts = file.relative_to(root).with_suffix("").parts
+    return parts[0] == "plot" or parts[-1] == "figures" or parts == TABLE_OF_DATA
+
+
+def package_of(file, root):
+    """Return the dotted name that relative imports in `file` start from."""
+    return ".".join([PACKAGE, *file.relative_to(root).parent.parts])
 
 
 def imports(code, here=None):
     """List the dotted names of this package that `code`, in package `here`, imports."""
+    return [
+        f"{module}.{name}" if name else module
+        for module, name, _ in statements(code, here)
+    ]
+
+
+def statements(code, here=None):
+    """List (module, name, local name) of what `code` imports from this package."""
     try:
         nodes = list(ast.walk(ast.parse(code)))
     except SyntaxError:  # a cell with a line magic imports nothing we could follow
         return []
-    names = [
-        a.name for node in nodes if isinstance(node, ast.Import) for a in node.names
+    found = [
+        (a.name, "", "") for n in nodes if isinstance(n, ast.Import) for a in n.names
     ]
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and (here or node.level == 0):
             written = "." * node.level + (node.module or "")
             module = importlib.util.resolve_name(written, here)
-            names += [module, *(f"{module}.{a.name}" for a in node.names)]
-    return [name for name in names if name.split(".")[0] == PACKAGE]
+            found += [(module, a.name, a.asname or a.name) for a in node.names]
+    return [each for each in found if each[0].split(".")[0] == PACKAGE]
 
 
-def module_files(name, root):
-    """List the files that importing `name` runs: packages on the way, and itself."""
-    parts = name.split(".")[1:]
-    steps = [root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
-    wanted = [step / "__init__.py" for step in steps]
-    wanted += [step.with_name(step.name + ".py") for step in steps[1:]]
-    return [file for file in wanted if file.is_file()]
+def defining_file(name, root):
+    """Return the file that a dotted name of this package comes from, or None.
+
+    A name that a package only passes on belongs to the module that defines it.
+    """
+    path = root.joinpath(*name.split(".")[1:])
+    for file in (path.with_name(path.name + ".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    parent, _, wanted = name.rpartition(".")
+    if not parent:
+        return None
+    file = defining_file(parent, root)
+    if file is None or file.name != "__init__.py":
+        return file
+    code = file.read_text(encoding="utf-8")
+    for module, original, local in statements(code, package_of(file, root)):
+        if local == wanted:
+            return defining_file(f"{module}.{original}", root)
+    return file
 
 
 def essence(code):
