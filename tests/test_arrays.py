@@ -53,10 +53,10 @@ def test_a_tensor_with_a_gradient_comes_home():
 @pytest.mark.parametrize("draw", [randn, rand])
 def test_every_device_and_dtype_starts_at_one_point(draw, device):
     draws = [
-        draw(5, 3, generator=generator(7), like=torch.empty(0, dtype=dtype).to(device))
+        draw(8, 5, generator=generator(7), like=torch.empty(0, dtype=dtype).to(device))
         for dtype in (torch.float64, torch.float32)
     ]
-    expected = draw(5, 3, generator=generator(7), like=torch.empty(0).double())
+    expected = draw(8, 5, generator=generator(7), like=torch.empty(0).double())
     assert_array_equal(as_numpy(draws[0]), as_numpy(expected))
     assert_array_equal(as_numpy(draws[1]), as_numpy(expected).astype("float32"))
 
