@@ -36,6 +36,7 @@ def test_reference_rows_are_the_median_of_seen_cells_and_the_truth(made):
 @pytest.mark.parametrize("which", ["convex_methods", "deep_methods"])
 def test_no_method_sees_a_test_cell(made, which, monkeypatch):
     monkeypatch.setattr(experiments, "RT_GRID", {"eta": [0.15], "hidden": [(20,)]})
+    monkeypatch.setattr(experiments, "HUBER_GRID", experiments.RT_GRID)
     monkeypatch.setattr(experiments, "LAM_SHARES", (0.5, 0.3))
     monkeypatch.setattr(experiments, "GAMMAS", (0.1,))
     changed = planted_blocks(60, 30, rank=2, block=8, random_state=0)

@@ -21,6 +21,8 @@ RT_GRID = {
     "eta": [0.1, 0.12, 0.135, 0.15, 0.2],
     "hidden": [(100,), (100, 100)],
 }
+# Huber's bound is one of noise, of standard deviation .05, rather than of spikes
+HUBER_GRID = {"eta": [0.025, 0.05, 0.075, 0.1], "hidden": [(100,), (100, 100)]}
 # the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2)
 PUBLISHED = {
     "eta": ETA,
@@ -74,7 +76,7 @@ def deep_methods(planted, start, *, published=True, device="auto"):
     methods = {
         "rt_dmf": CellSearch(ResidualThresholdedDMF(**shared), RT_GRID),
         "dmf_huber": CellSearch(
-            DeepMatrixFactorization(loss="huber", **shared), RT_GRID
+            DeepMatrixFactorization(loss="huber", **shared), HUBER_GRID
         ),
     }
     if published:
