@@ -208,3 +208,34 @@ def test_a_name_in_a_sheet_may_look_like_a_missing_value(tmp_path):
     table = read_table(path)
     assert table.index.tolist() == ["None"]
     assert table.columns.tolist() == ["NA", "null"]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("0.1,0.2,0.3\n0.4,0.5,0.6\n", "the first line"),
+        ("a,b\n0.1,2\n0.3,4\n", "the first column"),
+    ],
+)
+def test_numbers_are_not_taken_for_names(tmp_path, text, where):
+    path = tmp_path / "my.csv"
+    path.write_text(text)
+    says = rf"my.csv must have names in {where}, but they are all numbers.*row_names"
+    with pytest.raises(ValueError, match=says):
+        read_table(path)
+
+
+def test_whole_numbers_may_be_names(tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text("line,1001,1002\n17,0.5,1\n18,2,3\n")
+    table = read_table(path)
+    assert list(table.index) == ["17", "18"]
+    assert list(table.columns) == ["1001", "1002"]
+
+
+def test_a_parquet_file_of_numbers_alone_has_no_row_names(tmp_path):
+    path = tmp_path / "my.parquet"
+    pd.DataFrame({"a": [0.5, 1.5], "b": [1.0, 2.0]}).to_parquet(path)
+    with pytest.raises(ValueError, match="names in the first column.*got '0.5' first"):
+        read_table(path)
+    assert read_table(path, row_names=False).shape == (2, 2)

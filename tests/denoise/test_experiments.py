@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from latentomics.denoise import experiments
+from latentomics.denoise import CellSearch, SoftImpute, StablePCP, experiments
 from latentomics.denoise.simulate import planted_blocks
+from latentomics.metrics import spike_scores
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,75 @@ def test_table_has_a_row_for_every_set_method_and_start(made):
     # one unit too high: nothing is flagged, and the test error is about 1
     assert table["recall"][1] == 0
     assert table["test_mse"][1] > 0.5
+
+
+def test_scores_are_those_of_the_threshold_they_are_named_after(made):
+    # everything lies .05 too high, so that no two thresholds score alike
+    L = made.L_true - 0.05
+    truth = {"seen": made.seen, "block": made.block}
+    at = {
+        eta: spike_scores(made.D, L, made.S_true, eta=eta, **truth)
+        for eta in (0.05, 0.1, 0.15, 0.2)
+    }
+    best = min(at.values(), key=lambda scores: scores["re"])
+    fixed = at[0.15]
+    assert best["ibre"] != fixed["ibre"]
+    scores = experiments.score_recovery(made, L)
+    del scores["test_mse"]
+    assert scores == {
+        "re_15": fixed["re"],
+        "ibre_15": fixed["ibre"],
+        "f1_15": fixed["f1"],
+        "re_oracle": best["re"],
+        "ibre_oracle": best["ibre"],
+        "precision": fixed["precision"],
+        "recall": fixed["recall"],
+    }
+
+
+def test_convex_rivals_are_fitted_to_centred_data_and_given_back_whole(
+    made, monkeypatch
+):
+    monkeypatch.setattr(experiments, "LAM_SHARES", (0.3,))
+    monkeypatch.setattr(experiments, "GAMMAS", (0.1,))
+    center = np.median(made.D[made.seen])
+    X = experiments.visible(made) - center
+    lam = 0.3 * np.linalg.norm(np.where(made.seen, made.D - center, 0), 2)
+    runs = experiments.convex_methods(made)
+    held = {"validation": made.validation}
+    soft = SoftImpute(lam, tol=1e-5).fit(X, **held).low_rank_
+    pcp = StablePCP(lam, 0.1, tol=1e-5).fit(X, **held).low_rank_
+    assert_array_equal(runs["soft_impute"](), center + soft)
+    assert_array_equal(runs["stable_pcp"](), center + pcp)
+
+
+def test_every_search_is_by_the_error_it_is_said_to_be(made, monkeypatch):
+    searches = []
+    spy = lambda *args, **options: searches.append((args, options))  # noqa: E731
+    monkeypatch.setattr(experiments, "CellSearch", spy)
+    experiments.convex_methods(made)
+    experiments.deep_methods(made, 3)
+    by = {type(args[0]).__name__: options for args, options in searches}
+    assert by.pop("SoftImpute") == {"scoring": "mse"}
+    assert by == {
+        "StablePCP": {},  # that is, by absolute error
+        "ResidualThresholdedDMF": {},
+        "DeepMatrixFactorization": {},
+    }
+    models = [args[0] for args, _ in searches[2:]]
+    assert all(m.random_state == 3 and m.scale is None for m in models)
+    assert [m.get_params().get("mode") for m in models] == ["in_loop", None]
+    assert CellSearch(SoftImpute(), {"lam": [1.0]}).scoring == "mae"
+
+
+def test_the_published_recipe_field_by_field():
+    assert experiments.PUBLISHED == {
+        "eta": 0.15,
+        "mode": "post",
+        "hidden": (500, 500, 500, 500),
+        "init": "gaussian",
+        "learning_rate": 1e-3,
+        "scale": "raw",
+        "scoring": "mse",
+        "max_iter": 20_000,
+    }

@@ -89,3 +89,18 @@ def test_grid_is_every_combination():
 def test_same_name_twice_is_refused():
     with pytest.raises(ValueError, match="lam is given twice"):
         points(KNOWN, "nb", ["lam=1"], ["lam=1,2"])
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_number_must_be_finite(text):
+    (eta,) = read_cell("eta: float = 0.1  # units")
+    with pytest.raises(ValueError, match=f"eta must be a finite number; got '{text}'"):
+        eta.read(text)
+
+
+def test_scale_is_teaching_or_paper():
+    (scale,) = read_cell('scale: str = "teaching"  # paper: all of it')
+    assert scale.read("paper") == "paper"
+    says = r"scale must be one of \('teaching', 'paper'\); got 'papr'"
+    with pytest.raises(ValueError, match=says):
+        scale.read("papr")

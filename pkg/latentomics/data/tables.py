@@ -77,8 +77,23 @@ def _stored_frame(path, kind, row_names):
     if kind == "h5ad":
         return stored.to_df()
     if row_names and isinstance(stored.index, pd.RangeIndex) and len(stored.columns):
+        _no_numbers_for_names(stored.iloc[:, 0], path.name, "the first column")
         return stored.set_index(stored.columns[0])
     return stored
+
+
+def _no_numbers_for_names(labels, name, where):
+    """Refuse to take a line of data for names, which would lose it unnoticed.
+
+    Whole numbers may well be names, such as ids; fractions are not.
+    """
+    numbers = pd.to_numeric(pd.Series(labels, dtype=object), errors="coerce")
+    if len(numbers) and numbers.notna().all() and (numbers % 1 != 0).any():
+        raise ValueError(
+            f"{name} must have names in {where}, but they are all numbers; got "
+            f"{str(labels.iloc[0] if hasattr(labels, 'iloc') else labels[0])!r} first "
+            "(row_names=False says that there are no row names)"
+        )
 
 
 def _named(grid, name, row_names):
@@ -94,7 +109,10 @@ def _named(grid, name, row_names):
             )
     cells = np.array(lines, dtype=object).reshape(len(lines), len(header))
     if row_names:
+        _no_numbers_for_names(header[1:], name, "the first line")
+        _no_numbers_for_names(cells[:, 0], name, "the first column")
         return pd.DataFrame(cells[:, 1:], cells[:, 0], header[1:], dtype=object)
+    _no_numbers_for_names(header, name, "the first line")
     return pd.DataFrame(cells, columns=header, dtype=object)
 
 

@@ -145,11 +145,13 @@ class DeepMatrixFactorization(DeepFactorizationBase):
 
     .. math::
         \min_{M_1, \dots, M_N} \frac{1}{|\Omega|}
-        \sum_\Omega \rho(X - M_1 M_2 \cdots M_N)
+        \sum_\Omega \rho(Z - M_1 M_2 \cdots M_N)
         + \frac{\mu}{2} \sum_i \|M_i\|_F^2
 
-    No rank is set: full-gradient descent from a small start finds one pattern after
-    the other, strongest first, and stopping early keeps the rank low [1] (book:
+    Z is X in scaled units (see `scale`), and :math:`\Omega` holds the measured
+    entries that are not held out. No rank is set: full-gradient descent from a small
+    start finds one pattern after the other, strongest first, and stopping early keeps
+    the rank low [1] (book:
     ``eq-deep-factorization``). Entries held out of the fit say when to stop.
 
     Parameters
@@ -207,7 +209,8 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     validation_error_ : ndarray of shape (n_looks,)
         The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
-        Objective and gap at each look, iterations used, why it stopped.
+        Objective (in scaled units) and gap at each look, iterations until it stopped,
+        and why. The factors are those of the best look, which may come earlier.
 
     Raises
     ------

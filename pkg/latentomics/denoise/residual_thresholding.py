@@ -50,7 +50,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     low_rank_ : ndarray of shape (n_samples, n_features)
         L, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        C, in the units of `X`, gaps filled.
+        C, in the units of `X`, gaps filled; what was kept is X, rounded to `dtype`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         The spikes that returned.
     factors_ : list of ndarray
@@ -58,7 +58,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     validation_error_ : ndarray of shape (n_looks,)
         The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
-        Objective and gap at each look, iterations used, why it stopped.
+        Objective (in scaled units) and gap at each look, iterations until it stopped,
+        and why. The factors are those of the best look, which may come earlier.
 
     Raises
     ------

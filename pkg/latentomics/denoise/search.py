@@ -47,7 +47,8 @@ class CellSearch(GappyMatrixEstimator):
     best_estimator_ : the fitted estimator with the lowest score
     best_params_ : dict
     results_ : DataFrame, one row per grid point
-        The parameters, `score` (units of X, or their square) and `iterations`.
+        The parameters, `score` (units of X, or their square) and the `iterations`
+        until the fit stopped.
     low_rank_, corrected_ : ndarray of shape (n_samples, n_features)
         Of the best estimator, in the units of `X`.
     kept_ : ndarray of bool of shape (n_samples, n_features)

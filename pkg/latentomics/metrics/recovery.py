@@ -27,7 +27,8 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
         `ibre` (in-block residual error): those of them in `block`. A block holds
         spikes only, so it counts misses: flagging everything scores 0.
         `precision`, `f1`: of the flags, on all seen entries.
-        `recall`: share of the seen block entries that are flagged.
+        `recall`: share of the seen *block* entries that are flagged. It is not the
+        recall behind `f1`, which counts the scattered spikes too.
     """
     flag = (D - L_hat >= eta)[seen]
     spike = (S_true >= eta)[seen]

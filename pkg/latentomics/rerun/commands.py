@@ -78,7 +78,8 @@ def run(
     planned = [plan(source, changed) for changed in values]
     outcomes = _sweep(planned, out, cell_timeout, workers, scheduler, slurm)
     keys = [outcome.key for outcome in outcomes]
-    typer.echo(to_text(collect(out).set_index("run").loc[keys].reset_index()))
+    table = collect(out).set_index("run").loc[keys].reset_index()
+    typer.echo(to_text(table.dropna(axis=1, how="all")))  # not other notebooks' columns
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     for outcome in failed:
         typer.echo(f"\n{out / outcome.key}.failed: {outcome.error}", err=True)

@@ -3,11 +3,13 @@
 import ast
 import difflib
 import io
+import math
 import tokenize
 from dataclasses import dataclass
 
 KINDS = {"int": int, "float": float, "str": str, "bool": bool}
 TRUTH = {"true": True, "false": False}
+SCALES = ("teaching", "paper")  # of the parameter `scale`, in every notebook
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,17 @@ class Parameter:
     def read(self, text):
         """Turn the words typed after ``-p name=`` into a value of this type."""
         try:
-            return (
+            value = (
                 TRUTH[text.lower()] if self.kind == "bool" else KINDS[self.kind](text)
             )
         except (KeyError, ValueError):
             wanted = "true or false" if self.kind == "bool" else f"of type {self.kind}"
             raise ValueError(f"{self.name} must be {wanted}; got {text!r}") from None
+        if self.kind == "float" and not math.isfinite(value):
+            raise ValueError(f"{self.name} must be a finite number; got {text!r}")
+        if self.name == "scale" and value not in SCALES:
+            raise ValueError(f"scale must be one of {SCALES}; got {text!r}")
+        return value
 
 
 def read_cell(source):
