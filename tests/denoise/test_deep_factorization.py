@@ -182,6 +182,43 @@ def test_validation_error_by_hand(small, rng, score, power):
     assert_allclose(model.validation_error_, [by_hand], rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", ["mad", None])
+def test_the_objective_is_in_scaled_units(small, scale):
+    X = 10 * small + 100
+    model = fit(fixed(50, scale=scale, hidden=(6, 5), weight_decay=0.3), X)
+    middle = np.nanmedian(X, axis=0)
+    mad = 1.4826 * np.nanmedian(abs(X - middle), axis=0)
+    Z = {"mad": (X - middle) / mad, None: X - np.nanmedian(X)}[scale]
+    R = Z - np.linalg.multi_dot(model.factors_)
+    by_hand = np.nanmean(R**2) / 2
+    by_hand += 0.3 / 2 * sum((M**2).sum() for M in model.factors_)
+    assert_allclose(model.trace_.objective, [by_hand], rtol=1e-10)
+
+
+def test_patience_counts_looks_from_the_first_that_left_the_start(small):
+    patience, tol = 4, 1e-3
+    model = DeepMatrixFactorization(
+        (6,),
+        scale="raw",
+        validation_fraction=0,
+        patience=patience,
+        tol=tol,
+        learning_rate=0.02,
+        init_scale=1e-4,
+        dtype="float64",
+    ).fit(small)
+    objective = np.array(model.trace_.objective)
+    start = np.nanmean(small**2) / 2  # the product starts at 1e-4
+    moved = np.argmax(objective < 0.9 * start)
+    looks = np.arange(moved + patience, len(objective))
+    gaps = [
+        1 - objective[: k + 1].min() / objective[: k + 1 - patience].min()
+        for k in looks
+    ]
+    assert np.argmax(np.array(gaps) <= tol) == len(looks) - 1
+    assert gaps[-1] <= tol
+
+
 def test_without_held_out_entries_the_objective_says_when_to_stop(small):
     model = DeepMatrixFactorization(
         (6,),

@@ -144,3 +144,11 @@ def test_both_scores_are_the_ones_of_the_deep_factorizations():
     from latentomics.denoise.deep_factorization import SCORES
 
     assert module.SCORES.keys() == SCORES.keys()
+
+
+def test_of_equal_points_the_first_wins(gappy):
+    # `tol` beyond what a look can see: both points give one and the same fit
+    grid = {"max_iter": [20, 21], "tol": [1e9]}
+    search = CellSearch(SoftImpute(1.0), grid).fit(gappy[1])
+    assert search.results_["score"].nunique() == 1
+    assert search.best_params_ == {"max_iter": 20, "tol": 1e9}
