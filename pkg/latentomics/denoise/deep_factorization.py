@@ -168,6 +168,8 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         median absolute deviation, so that `eta` counts robust standard deviations;
         None only subtracts the median of all entries: `eta` is in the units of `X`.
         "raw" takes `X` as it is, as the paper does.
+        A robust standard deviation is the spread of a drug *between* lines, which can
+        be far larger than its noise; where noise is known, None is the better choice.
     init : {"balanced", "gaussian", "uniform", "identity"}, default="balanced"
         Orthonormal factors; or entries drawn independently (the paper); or the
         identity.

@@ -31,8 +31,10 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     Parameters
     ----------
     eta : float, default=2.0
-        :math:`\eta > 0` in scaled units (see `scale`): the residual from which on
-        an entry is a spike.
+        :math:`\eta > 0` in scaled units (see `scale` of
+        :class:`DeepMatrixFactorization`): the residual from which on an entry is a
+        spike. The default counts standard deviations of a drug between lines; with
+        ``scale=None`` give it in the units of `X`, a few times the noise.
     mode : {"in_loop", "post", "clamp"}, default="in_loop"
         Trim during the training; or train on squared loss and put spikes back
         after it; or, after it, only move L to within `eta` of X.

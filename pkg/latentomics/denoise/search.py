@@ -52,7 +52,7 @@ class CellSearch(GappyMatrixEstimator):
     low_rank_, corrected_ : ndarray of shape (n_samples, n_features)
         Of the best estimator, in the units of `X`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Of the best estimator: the entries that it returns as measured.
+        Of the best estimator: the entries whose deviation it gives back.
 
     Raises
     ------

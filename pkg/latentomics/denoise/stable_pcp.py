@@ -42,7 +42,7 @@ class StablePCP(GappyMatrixEstimator):
     sparse_ : ndarray of shape (n_samples, n_features)
         :math:`\hat S`: what exceeds `gamma` of each residual; 0 in the gaps.
     corrected_ : ndarray of shape (n_samples, n_features)
-        ``low_rank_ + sparse_``.
+        ``low_rank_ + sparse_``: a spike comes back smaller by `gamma`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         Where ``sparse_`` is not 0.
     trace_ : Trace
