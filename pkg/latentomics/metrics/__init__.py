@@ -1,6 +1,13 @@
 """Scores that two or more chapters use: arrays in, numbers out."""
 
 from .correlation import matched_auroc, spearman_matrix
+from .enrichment import enrichment, hypergeometric_tail
 from .recovery import spike_scores
 
-__all__ = ["matched_auroc", "spearman_matrix", "spike_scores"]
+__all__ = [
+    "enrichment",
+    "hypergeometric_tail",
+    "matched_auroc",
+    "spearman_matrix",
+    "spike_scores",
+]
