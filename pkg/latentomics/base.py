@@ -1,11 +1,15 @@
 """What every estimator needs at its front door."""
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor, resolve_device
+from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor, resolve_device
+
+HEADROOM = 100  # how far a value on the way to the answer may exceed the data
 
 
 def check_positive(**values):
@@ -40,8 +44,12 @@ def check_choice(name, value, allowed):
         raise ValueError(f"{name} must be one of {tuple(allowed)}; got {value!r}")
 
 
+# name -> what is averaged over the entries held out; arrays and tensors alike
+SCORES = {"mae": lambda R: abs(R).mean(), "mse": lambda R: (R * R).mean()}
+
+
 def check_table(X, name="X"):
-    """Raise ValueError unless `X` is a matrix of named lines without text in it.
+    """Raise ValueError unless `X` is a matrix of named lines with numbers in it.
 
     Names are those of a DataFrame; an array has none, and cannot repeat them.
     """
@@ -59,12 +67,18 @@ def check_table(X, name="X"):
     else:
         X = pd.DataFrame(np.asarray(X, dtype=object))
     for column in X.columns[~X.dtypes.map(pd.api.types.is_numeric_dtype)]:
-        text = X[column][X[column].map(lambda cell: isinstance(cell, str))]
-        if len(text):
+        other = X[column][~X[column].map(_is_number_or_gap)]
+        if len(other):
             raise ValueError(
-                f"{name} must hold numbers; got {text.iloc[0]!r} "
-                f"in row {text.index[0]!r}, column {column!r}"
+                f"{name} must hold numbers; got {other.iloc[0]!r} "
+                f"in row {other.index[0]!r}, column {column!r}"
             )
+
+
+def _is_number_or_gap(cell):
+    if isinstance(cell, Real | np.bool_):
+        return True
+    return pd.api.types.is_scalar(cell) and cell is not pd.NaT and pd.isna(cell)
 
 
 def check_shape(X, name="X"):
@@ -99,6 +113,18 @@ def check_finite(X, name="X"):
         raise ValueError(
             f"{name} must be finite, or NaN for a gap; got {X[row, column]} "
             f"in row {row}, column {column}"
+        )
+
+
+def check_size(X, dtype, name="X"):
+    """Raise ValueError for a value so large that a sum of squares would overflow."""
+    limit = (np.finfo(dtype).max / X.size) ** 0.5 / HEADROOM
+    wrong = np.argwhere(np.abs(X) > limit)
+    if len(wrong):
+        row, column = (int(i) for i in wrong[0])
+        raise ValueError(
+            f"{name} must hold values of at most {limit:.0e} in {dtype}; "
+            f"got {X[row, column]:.1e} in row {row}, column {column}"
         )
 
 
@@ -178,11 +204,15 @@ class GappyMatrixEstimator(BaseEstimator):
             validation = self._draw_validation(seen)
         held = check_mask(validation, X.shape, "validation") & seen
         check_lines(seen & ~held, "an entry that validation leaves to fit")
+        check_choice("dtype", self.dtype, DTYPES)
+        check_size(X, self.dtype)
         X = as_tensor(X, device=self.device, dtype=self.dtype)
         return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
 
     def _checked(self, X):
         """Return `X` as an array, once nothing is wrong with it."""
+        if np.ma.isMaskedArray(X):  # what is masked was not measured
+            X = X.astype(float).filled(np.nan)
         check_table(X)
         X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
         check_finite(X)

@@ -1,8 +1,11 @@
 """Part II: correcting and filling matrices of drug response."""
 
 from .deep_factorization import DeepMatrixFactorization
+from .dual_branch import DualBranchNMF
 from .general_sensitivity import GeneralSensitivity
+from .nuclear_ball import NuclearNormBall
 from .residual_thresholding import ResidualThresholdedDMF
+from .robust_pca import RobustPCA
 from .search import CellSearch
 from .soft_impute import SoftImpute
 from .stable_pcp import StablePCP
@@ -10,8 +13,11 @@ from .stable_pcp import StablePCP
 __all__ = [
     "CellSearch",
     "DeepMatrixFactorization",
+    "DualBranchNMF",
     "GeneralSensitivity",
+    "NuclearNormBall",
     "ResidualThresholdedDMF",
+    "RobustPCA",
     "SoftImpute",
     "StablePCP",
 ]

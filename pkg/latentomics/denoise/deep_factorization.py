@@ -1,10 +1,13 @@
 """A matrix as a product of several, trained from a small start."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
 from latentomics.arrays import as_numpy, generator
 from latentomics.base import (
+    SCORES,
     GappyMatrixEstimator,
     check_choice,
     check_not_negative,
@@ -12,26 +15,30 @@ from latentomics.base import (
     check_whole,
     hold_out,
 )
-from latentomics.denoise.chain import INITS, chain_gradient, start_factors, tails
-from latentomics.denoise.scaling import SCALES, robust_units
-from latentomics.linalg import clip, huber, trimmed, trimmed_slope
-from latentomics.solvers import Patience, iterate
+from latentomics.denoise.chain import INITS, start_factors, tails
+from latentomics.denoise.descent import (
+    LOSSES,
+    OPTIMIZERS,
+    Descent,
+    fixed_bound,
+    measured_bound,
+    moving_bound,
+)
+from latentomics.denoise.scaling import SCALES, Units, noise_level, robust_units
 
-# name -> (loss of a residual, its slope); eta is the bound of the last two
-LOSSES = {
-    "squared": (lambda R, eta: R.square() / 2, lambda R, eta: R),
-    "absolute": (lambda R, eta: R.abs(), lambda R, eta: R.sign()),
-    "huber": (huber, clip),
-    "trimmed": (trimmed, trimmed_slope),
-}
-# name -> what is averaged over the entries held out
-SCORES = {
-    "mae": lambda R: R.abs().mean(),
-    "mse": lambda R: R.square().mean(),
-}
-OPTIMIZERS = ("adam", "sgd")
-MOMENTUM = 0.9  # of "sgd", as in the paper
-LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
+BOUNDED = ("huber", "trimmed")  # the losses that eta concerns
+ETA_UNITS = ("scaled", "noise")
+
+
+@dataclass
+class Fitted:
+    """A trained matrix, with what is needed to go on from it; tensors (n, p)."""
+
+    X: torch.Tensor  # as given, NaN in the gaps
+    seen: torch.Tensor  # bool: the measured entries, held out ones too
+    L: torch.Tensor  # in the units of X
+    units: Units
+    change: torch.Tensor | None  # largest in one iteration, where it was followed
 
 
 class DeepFactorizationBase(GappyMatrixEstimator):
@@ -47,7 +54,9 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         check_choice("optimizer", self.optimizer, OPTIMIZERS)
         check_choice("scale", self.scale, SCALES)
         check_choice("scoring", self.scoring, SCORES)
+        check_choice("eta_unit", self.eta_unit, ETA_UNITS)
         check_whole(patience=self.patience, look_every=self.look_every)
+        check_whole(n_starts=self.n_starts)
         check_whole(at_least=0, random_state=self.random_state)
         if not isinstance(self.hidden, tuple | list) or not self.hidden:
             raise ValueError(
@@ -57,82 +66,61 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         for width in self.hidden:
             check_whole(hidden=width)
 
-    def _train(self, X, validation, loss, eta):
-        """Fit the factors; return X, the mask of seen entries, L, and the units."""
+    def _train(self, X, validation, loss, *, abrupt=False):
+        """Fit the factors and return the :class:`Fitted` matrix."""
         measured, fitted, held = self._read(X, validation)
         seen = fitted | held
         units = robust_units(measured, fitted, self.scale)
         X = torch.where(seen, units.apply(measured), 0)
-        if loss in ("huber", "trimmed"):
-            check_positive(eta=eta)
-        if loss == "trimmed":
-            _check_share_trimmed(X[fitted], eta)
         turned = X.shape[0] < X.shape[1]  # products run over the shorter side
-        sizes = [X.shape[0], *self.hidden, X.shape[1]]
         if turned:
             X, fitted, held = X.T.contiguous(), fitted.T, held.T
-            sizes.reverse()
-        factors = self._descend(X, fitted, held, sizes, *LOSSES[loss], eta)
-        if turned:
-            factors = [M.T for M in reversed(factors)]
-        self.factors_ = [as_numpy(M) for M in factors]
-        return measured, seen, units.undo(tails(factors)[0]), units
 
-    def _descend(self, X, fitted, held, sizes, loss, slope, eta):
-        """Run gradient descent from a small start; return the best factors seen."""
-        draw = generator(self.random_state)
+        def run(k, bound, **given):
+            descent = Descent(X, fitted, held, loss=loss, bound=bound, settings=self)
+            return descent.run(self._start(X, turned, k), **given)
+
+        bound = self._bound(X[fitted], loss, run)
+        runs = [run(k, bound, abrupt=abrupt) for k in range(self.n_starts)]
+        L = sum(tails(run.best)[0] for run in runs) / len(runs)
+        self.noise_ = float(noise_level((X - L)[fitted]))
+        best = min(runs, key=lambda run: min(run.errors))
+        self._learn(best, turned)
+        change = best.change
+        if turned:
+            L, change = L.T, change.T if abrupt else None
+        return Fitted(measured, seen, units.undo(L), units, change)
+
+    def _bound(self, R, loss, run):
+        """Return the rule of the bound of `loss`, with `R` the residuals of 0."""
+        if loss not in BOUNDED:
+            return fixed_bound(None)
+        check_positive(eta=self.eta)
+        if self.eta_unit == "noise":  # a first fit measures it
+            pilot = run(0, moving_bound(self.eta))
+            return measured_bound(self.eta * float(noise_level(pilot.residuals())))
+        if loss == "trimmed":
+            _check_share_trimmed(R.abs() >= self.eta, self.eta)
+        return fixed_bound(self.eta)
+
+    def _start(self, X, turned, k):
+        """Draw the factors of the k-th start, the long side of the data first."""
+        sizes = [X.shape[0], *self.hidden[:: -1 if turned else 1], X.shape[1]]
+        draw = generator(self.random_state + k)
         start = start_factors(sizes, self.init, self.init_scale, draw)
         # the fused optimizers read memory in order, whatever the strides say
-        factors = [M.to(X).contiguous() for M in start]
-        optimizer = self._optimizer(factors)
-        share = fitted.to(X.dtype) / fitted.sum()
+        return [M.to(X).contiguous() for M in start]
 
-        def step(factors):  # eq-chain-gradient
-            products = tails(factors)
-            G = slope(products[0] - X, eta) * share
-            for M, g in zip(factors, chain_gradient(factors, products, G), strict=True):
-                M.grad = g
-            optimizer.step()
-            return factors
-
-        def objective(factors):  # eq-deep-factorization
-            penalty = sum(M.square().sum() for M in factors) / 2
-            misfit = (loss(X - tails(factors)[0], eta) * share).sum()
-            return misfit + self.weight_decay * penalty
-
-        def held_error(factors):  # eq-validation-mae
-            R = (X - tails(factors)[0])[held]
-            return SCORES[self.scoring](R)
-
-        with torch.no_grad():
-            first = float(objective(factors))
-            early = Patience(
-                held_error if held.any() else objective,
-                lambda factors: [M.clone() for M in factors],
-                looks=self.patience,
-                moving=lambda factors: objective(factors) < LEFT_START * first,
-            )
-            _, self.trace_ = iterate(
-                step,
-                factors,
-                objective,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                look_every=self.look_every,
-                gap=early,
-            )
-        self.validation_error_ = np.array(early.errors if held.any() else [])
-        return early.best
-
-    def _optimizer(self, factors):
-        settings = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
-        if self.optimizer == "adam":
-            return torch.optim.Adam(factors, fused=True, **settings)
-        return torch.optim.SGD(factors, momentum=MOMENTUM, fused=True, **settings)
+    def _learn(self, run, turned):
+        """Keep what a run has learned."""
+        self.trace_ = run.trace
+        self.validation_error_ = np.array(run.errors if run.held.any() else [])
+        factors = [M.T for M in reversed(run.best)] if turned else run.best
+        self.factors_ = [as_numpy(M) for M in factors]
 
 
-def _check_share_trimmed(scaled, eta):
-    share = float((scaled.abs() >= eta).double().mean())
+def _check_share_trimmed(trimmed, eta):
+    share = float(trimmed.double().mean())
     if share > 0.5:
         raise ValueError(
             f"eta must leave at least half of the entries to fit; got {eta!r}, which "
@@ -163,6 +151,10 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         :math:`\tfrac12 \min(r^2, \eta^2)`.
     eta : float, default=2.0
         Bound of the Huber and the trimmed loss, in scaled units (see `scale`).
+    eta_unit : {"scaled", "noise"}, default="scaled"
+        What `eta` counts: scaled units; or robust standard deviations of the
+        residuals, :math:`1.4826\,\mathrm{med}|r|`, taken anew at each look, so that
+        a rule such as 2.5 serves any data (book: ``eq-noise-units``).
     scale : {"mad", None, "raw"}, default="mad"
         "mad" centres each column by its median and divides it by 1.4826 times its
         median absolute deviation, so that `eta` counts robust standard deviations;
@@ -193,21 +185,29 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     tol : float, default=1e-4
         Share of the error; no units.
     max_iter : int, default=5000
+    n_starts : int, default=1
+        Fits from so many starts and takes the mean of their products. What differs
+        between starts is the error of a start, and a mean has less of it.
     random_state : int, default=0
-        Seed of the start and of the entries held out.
+        Seed of the (first) start and of the entries held out.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float32"
 
     Attributes
     ----------
     low_rank_ : ndarray of shape (n_samples, n_features)
-        The product with the lowest validation error, in the units of `X`.
+        The product with the lowest validation error, in the units of `X`; the mean
+        of one such product from each start.
     corrected_ : ndarray of shape (n_samples, n_features)
         The same: this method replaces every entry.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         Nowhere true.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units.
+        M1 ... MN, in scaled units; of the start with the lowest validation error, as
+        are the two below.
+    noise_ : float
+        Robust standard deviation of the residuals of the fitted entries, in scaled
+        units.
     validation_error_ : ndarray of shape (n_looks,)
         The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
@@ -231,6 +231,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         *,
         loss="squared",
         eta=2.0,
+        eta_unit="scaled",
         scale="mad",
         init="balanced",
         init_scale=1e-3,
@@ -243,17 +244,20 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         look_every=20,
         tol=1e-4,
         max_iter=5000,
+        n_starts=1,
         random_state=0,
         device="auto",
         dtype="float32",
     ):
-        self.hidden, self.loss, self.eta, self.scale = hidden, loss, eta, scale
+        self.hidden, self.loss, self.scale = hidden, loss, scale
+        self.eta, self.eta_unit = eta, eta_unit
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
         self.weight_decay = weight_decay
         self.validation_fraction, self.scoring = validation_fraction, scoring
         self.patience, self.look_every = patience, look_every
-        self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
+        self.tol, self.max_iter = tol, max_iter
+        self.n_starts, self.random_state = n_starts, random_state
         self.device, self.dtype = device, dtype
 
     def fit(self, X, y=None, *, validation=None):
@@ -264,6 +268,5 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         """
         self._check()
         check_choice("loss", self.loss, LOSSES)
-        _, _, L, _ = self._train(X, validation, self.loss, self.eta)
-        self._store(L)
+        self._store(self._train(X, validation, self.loss).L)
         return self

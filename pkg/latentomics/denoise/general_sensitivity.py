@@ -78,16 +78,8 @@ class GeneralSensitivity(GappyMatrixEstimator):
         """
         check_choice("loadings", self.loadings, LOADINGS)
         X, fitted, held = self._read(X, validation)
+        mean, spread, Z = _standardized(X, fitted)
         weight = fitted.to(X.dtype)
-        count = weight.sum(dim=0)
-        mean = torch.where(fitted, X, 0).sum(dim=0) / count
-        low = torch.where(fitted, X, torch.inf).amin(dim=0)
-        high = torch.where(fitted, X, -torch.inf).amax(dim=0)
-        # asked of the range: rounding leaves a constant drug a spread of 1e-17
-        Z = torch.where(fitted & (low < high), X - mean, 0)
-        spread = (Z.square().sum(dim=0) / count).sqrt()
-        spread = torch.where(low < high, spread, 1)
-        Z = Z / spread
 
         def line_levels(v):  # least squares for u
             return (Z @ v) / (weight @ v.square()).clamp(min=1e-12)
@@ -113,3 +105,17 @@ class GeneralSensitivity(GappyMatrixEstimator):
         self.corrected_ = as_numpy(mean + specific)
         self.sensitivity_, self.loadings_ = as_numpy(u), as_numpy(v)
         return self
+
+
+def _standardized(X, fitted):
+    """Return mean and spread of each column, and `X` in them; 0 in the gaps."""
+    count = fitted.sum(dim=0)
+    mean = torch.where(fitted, X, 0).sum(dim=0) / count
+    low = torch.where(fitted, X, torch.inf).amin(dim=0)
+    high = torch.where(fitted, X, -torch.inf).amax(dim=0)
+    # asked of the range: rounding leaves a constant drug a spread of 1e-17
+    Z = torch.where(fitted & (low < high), X - mean, 0)
+    size = torch.where(low < high, high - low, 1)  # of it squares do not underflow
+    spread = (Z / size).square().sum(dim=0).div(count).sqrt()
+    spread = torch.where(low < high, size * spread, 1)
+    return mean, spread, Z / spread

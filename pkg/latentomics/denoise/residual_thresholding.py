@@ -1,14 +1,18 @@
 """Deep factorization that leaves large residuals alone and gives them back."""
 
+import numpy as np
 import torch
 
-from latentomics.arrays import as_numpy
-from latentomics.base import check_choice, check_positive
+from latentomics.arrays import as_mask, as_numpy
+from latentomics.base import check_choice, check_positive, check_shape
 from latentomics.denoise.deep_factorization import DeepFactorizationBase
+from latentomics.denoise.enriched import enriched_spikes, group_masks
+from latentomics.denoise.scaling import noise_level
 from latentomics.linalg import clip
 
 MODES = ("in_loop", "post", "clamp")
-KEEPS = ("all", "none")
+KEEPS = ("all", "enriched", "abrupt", "none")
+ABRUPT = 3  # robust standard deviations above the median change of the seen entries
 
 
 class ResidualThresholdedDMF(DeepFactorizationBase):
@@ -38,13 +42,23 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     mode : {"in_loop", "post", "clamp"}, default="in_loop"
         Trim during the training; or train on squared loss and put spikes back
         after it; or, after it, only move L to within `eta` of X.
-    keep : {"all", "none"}, default="all"
-        Which spikes return to the output.
-    hidden, scale, init, init_scale, optimizer, learning_rate, weight_decay
+    keep : {"all", "enriched", "abrupt", "none"}, default="all"
+        Which spikes return to the output. "enriched" keeps those of a drug that
+        gather, with one sign, in a group of cell lines (step iii of the paper; see
+        :func:`latentomics.denoise.enriched.enriched_spikes`), and needs the `groups`
+        of `fit`. "abrupt", the paper's resort without groups, keeps those whose
+        fitted value once changed by far more in one iteration than is usual; it tells
+        spikes from noise badly, and is here to show it.
+    line_axis : {0, 1}, default=0
+        The axis of `X` that holds the cell lines. With "enriched" only.
+    fdr : float, default=0.05
+        Share of wrong groups among those found that is put up with. With "enriched"
+        only.
+    hidden, eta_unit, scale, init, init_scale, optimizer, learning_rate, weight_decay
         As in :class:`DeepMatrixFactorization`.
-    validation_fraction, scoring, patience, look_every, tol, max_iter, random_state
+    validation_fraction, scoring, patience, look_every, tol, max_iter
         As in :class:`DeepMatrixFactorization`.
-    device, dtype
+    n_starts, random_state, device, dtype
         As in :class:`DeepMatrixFactorization`.
 
     Attributes
@@ -55,8 +69,17 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         C, in the units of `X`, gaps filled; what was kept is X, rounded to `dtype`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         The spikes that returned.
+    enrichment_ : DataFrame
+        With "enriched": one row per drug, sign and group, with the hits, how many
+        chance would put there, and the p and q values.
+    change_ : ndarray of shape (n_samples, n_features)
+        With "abrupt": the largest change of the fit in one iteration, units of `X`.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units.
+        M1 ... MN, in scaled units; of the start with the lowest validation error, as
+        are the two below.
+    noise_ : float
+        Robust standard deviation of the residuals of the fitted entries, in scaled
+        units.
     validation_error_ : ndarray of shape (n_looks,)
         The `scoring` error on the entries held out at each look, in scaled units.
     trace_ : Trace
@@ -80,7 +103,10 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         *,
         mode="in_loop",
         keep="all",
+        line_axis=0,
+        fdr=0.05,
         hidden=(100,),
+        eta_unit="scaled",
         scale="mad",
         init="balanced",
         init_scale=1e-3,
@@ -93,37 +119,75 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         look_every=20,
         tol=1e-4,
         max_iter=5000,
+        n_starts=1,
         random_state=0,
         device="auto",
         dtype="float32",
     ):
-        self.eta, self.mode, self.keep = eta, mode, keep
+        self.eta, self.eta_unit, self.mode = eta, eta_unit, mode
+        self.keep, self.line_axis, self.fdr = keep, line_axis, fdr
         self.hidden, self.scale = hidden, scale
         self.init, self.init_scale = init, init_scale
         self.optimizer, self.learning_rate = optimizer, learning_rate
         self.weight_decay = weight_decay
         self.validation_fraction, self.scoring = validation_fraction, scoring
         self.patience, self.look_every = patience, look_every
-        self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
+        self.tol, self.max_iter = tol, max_iter
+        self.n_starts, self.random_state = n_starts, random_state
         self.device, self.dtype = device, dtype
 
-    def fit(self, X, y=None, *, validation=None):
+    def fit(self, X, y=None, *, validation=None, groups=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out to decide when to stop.
+        are held out to decide when to stop. `groups`, for ``keep="enriched"``, holds
+        the group of each cell line, such as its tissue; a table of several columns
+        (tissue, subtype) tests the groups of each. A missing label is no group.
         """
         self._check()
         check_positive(eta=self.eta)
         check_choice("mode", self.mode, MODES)
         check_choice("keep", self.keep, KEEPS)
+        self._check_enrichment(X, groups)
         loss = "trimmed" if self.mode == "in_loop" else "squared"
-        X, seen, L, units = self._train(X, validation, loss, self.eta)
-        residual = torch.where(seen, X - L, 0)
-        bound = self.eta * units.spread
-        kept = (residual.abs() >= bound) & (self.keep == "all")
-        back = X - clip(residual, bound) if self.mode == "clamp" else X
-        self.low_rank_ = as_numpy(L)
-        self.corrected_ = as_numpy(torch.where(kept, back, L))
+        fit = self._train(X, validation, loss, abrupt=self.keep == "abrupt")
+        residual = torch.where(fit.seen, fit.X - fit.L, 0)
+        unit = self.noise_ if self.eta_unit == "noise" else 1
+        bound = self.eta * unit * fit.units.spread
+        spikes = residual.abs() >= bound
+        kept = spikes & self._worth_keeping(fit, residual, spikes, groups)
+        back = fit.X - clip(residual, bound) if self.mode == "clamp" else fit.X
+        self.low_rank_ = as_numpy(fit.L)
+        self.corrected_ = as_numpy(torch.where(kept, back, fit.L))
         self.kept_ = as_numpy(kept)
         return self
+
+    def _check_enrichment(self, X, groups):
+        """Refuse before the fit what would fail after it."""
+        check_choice("line_axis", self.line_axis, (0, 1))
+        check_positive(fdr=self.fdr)
+        if self.fdr >= 1:
+            raise ValueError(f"fdr must be below 1; got {self.fdr!r}")
+        if self.keep == "enriched":
+            check_shape(X)
+            group_masks(groups, np.shape(X)[self.line_axis])
+
+    def _worth_keeping(self, fit, residual, spikes, groups):
+        """Return where a spike may return to the output, as a mask."""
+        if self.keep == "enriched":
+            signs = as_numpy(torch.where(spikes, residual.sign(), 0))
+            kept, self.enrichment_ = self._enriched(signs, as_numpy(fit.seen), groups)
+            return as_mask(kept, device=self.device)
+        if self.keep == "abrupt":
+            change = fit.change[fit.seen]
+            usual = change.median() + ABRUPT * noise_level(change - change.median())
+            self.change_ = as_numpy(fit.change * fit.units.spread)
+            return fit.change > usual
+        return torch.full_like(spikes, self.keep == "all")
+
+    def _enriched(self, signs, seen, groups):
+        masks = group_masks(groups, signs.shape[self.line_axis])
+        if self.line_axis == 1:  # drugs in the rows, as the test has them
+            return enriched_spikes(signs, seen, masks, fdr=self.fdr)
+        kept, tests = enriched_spikes(signs.T, seen.T, masks, fdr=self.fdr)
+        return kept.T, tests

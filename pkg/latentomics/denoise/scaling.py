@@ -40,6 +40,14 @@ def seen_median(X, seen):
     return ((low + high) / 2).squeeze(0)
 
 
+def noise_level(R):
+    r"""Robust standard deviation of residuals: :math:`1.4826 \, \mathrm{med} |r|`.
+
+    Spikes, being few, hardly move it (book: ``eq-noise-units``).
+    """
+    return MAD_TO_SD * R.abs().median()
+
+
 def robust_units(X, seen, scale):
     """Centre and spread of the entries of `X` marked in `seen`.
 

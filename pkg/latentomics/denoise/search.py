@@ -1,19 +1,19 @@
 """Choosing parameters by the error on measured entries held out of every fit."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 from latentomics.base import (
+    SCORES,
     GappyMatrixEstimator,
     check_choice,
     check_mask,
     hold_out,
 )
-
-# name -> what is averaged over the entries held out
-SCORES = {"mae": lambda R: np.abs(R).mean(), "mse": lambda R: np.square(R).mean()}
 
 
 class CellSearch(GappyMatrixEstimator):
@@ -57,7 +57,13 @@ class CellSearch(GappyMatrixEstimator):
     Raises
     ------
     ValueError
-        In `fit`, as the estimator's own; or no entry is held out.
+        In `fit`, as the estimator's own; or `estimator` or `grid` is not what it
+        should be, or no entry is held out.
+
+    Warns
+    -----
+    UserWarning
+        If the best of three or more numbers is the first or the last of them.
     """
 
     def __init__(
@@ -74,13 +80,14 @@ class CellSearch(GappyMatrixEstimator):
         self.validation_fraction, self.scoring = validation_fraction, scoring
         self.random_state, self.progress = random_state, progress
 
-    def fit(self, X, y=None, *, validation=None):
+    def fit(self, X, y=None, *, validation=None, **given):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out of every fit.
+        are held out of every fit; all else `given` by name goes to every fit.
         """
         check_choice("scoring", self.scoring, SCORES)
+        points = self._points()
         values = self._checked(X)
         seen = ~np.isnan(values)
         if validation is None:
@@ -92,11 +99,10 @@ class CellSearch(GappyMatrixEstimator):
                 "validation must mark a measured entry; got none, with "
                 f"n_samples={n} and n_features={p}"
             )
-        points = list(ParameterGrid(self.grid))
         rows, best = [], None
         for point in self.progress(points) if self.progress else points:
             fit = clone(self.estimator).set_params(**point)
-            fit.fit(X, validation=validation)
+            fit.fit(X, validation=validation, **given)
             score = SCORES[self.scoring]((values - fit.low_rank_)[held])
             rows.append({**point, "score": score, "iterations": fit.trace_.n_iter})
             if best is None or score < best:
@@ -104,4 +110,36 @@ class CellSearch(GappyMatrixEstimator):
         self.results_ = pd.DataFrame(rows)
         for name in ("low_rank_", "corrected_", "kept_"):
             setattr(self, name, getattr(self.best_estimator_, name))
+        self._warn_of_edges()
         return self
+
+    def _points(self):
+        """Return the points of the grid, once estimator and grid are known good."""
+        if not isinstance(self.estimator, GappyMatrixEstimator):
+            raise ValueError(
+                f"estimator must be a denoising estimator; got {self.estimator!r}"
+            )
+        try:
+            points = list(ParameterGrid(self.grid))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                "grid must be a dict of parameter name to list of values, or a list "
+                f"of such; got {self.grid!r}"
+            ) from error
+        known = self.estimator.get_params()
+        for name in {name for point in points for name in point}:
+            check_choice("grid", name, sorted(known))
+        return points
+
+    def _warn_of_edges(self):
+        """Warn of a best value at the end of three or more: beyond may be better."""
+        for name, best in self.best_params_.items():
+            tried = self.results_[name]
+            if not pd.api.types.is_numeric_dtype(tried) or tried.nunique() < 3:
+                continue
+            if best in (tried.min(), tried.max()):
+                warnings.warn(
+                    f"the best {name}={best:g} is at the end of the grid; "
+                    "values beyond it may be better",
+                    stacklevel=3,
+                )

@@ -29,7 +29,17 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
         `precision`, `f1`: of the flags, on all seen entries.
         `recall`: share of the seen *block* entries that are flagged. It is not the
         recall behind `f1`, which counts the scattered spikes too.
+
+    Raises
+    ------
+    ValueError
+        If the five arrays are not of one shape.
     """
+    shapes = [np.shape(M) for M in (D, L_hat, S_true, seen, block)]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"D, L_hat, S_true, seen and block must have one shape; got {shapes}"
+        )
     flag = (D - L_hat >= eta)[seen]
     spike = (S_true >= eta)[seen]
     inside = block[seen]

@@ -1,0 +1,145 @@
+"""One run of gradient descent on a product of matrices, from a small start."""
+
+import torch
+
+from latentomics.base import SCORES
+from latentomics.denoise.chain import chain_gradient, tails
+from latentomics.denoise.scaling import noise_level
+from latentomics.linalg import clip, huber, trimmed, trimmed_slope
+from latentomics.solvers import Patience, iterate
+
+# name -> (loss of a residual, its slope); the bound concerns the last two
+LOSSES = {
+    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R),
+    "absolute": (lambda R, bound: R.abs(), lambda R, bound: R.sign()),
+    "huber": (huber, clip),
+    "trimmed": (trimmed, trimmed_slope),
+}
+OPTIMIZERS = ("adam", "sgd")
+MOMENTUM = 0.9  # of "sgd", as in the paper
+LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
+
+
+class Descent:
+    """What one run needs, its steps, and what it has seen.
+
+    Parameters
+    ----------
+    X : tensor of shape (n, p)
+        In scaled units, n >= p; anything in the gaps.
+    fitted, held : bool tensors of shape (n, p)
+        Entries to fit, and entries to stop by.
+    loss : str
+        A key of `LOSSES`.
+    bound : callable
+        Residuals of the fitted entries -> bound of the loss, asked at each look.
+    settings : estimator
+        For its `look_every`, `patience`, `tol`, `max_iter`, `scoring`, `optimizer`,
+        `learning_rate` and `weight_decay`.
+
+    Attributes
+    ----------
+    best : list of tensor
+        Factors with the lowest error on `held`.
+    errors : list of float
+        That error, one entry per look.
+    trace : Trace
+    change : tensor of shape (n, p), or None
+        Largest change of each entry of the product in one iteration.
+    """
+
+    def __init__(self, X, fitted, held, *, loss, bound, settings):
+        self.X, self.fitted, self.held = X, fitted, held
+        self.loss, self.slope = LOSSES[loss]
+        self.new_bound, self.settings = bound, settings
+        self.share = fitted.to(X.dtype) / fitted.sum()
+        self.count, self.bound = 0, None
+        self.last, self.change = None, None
+
+    @torch.no_grad()
+    def run(self, factors, *, abrupt=False):
+        """Descend from `factors`, which are overwritten, until patience ends.
+
+        With `abrupt`, follow the largest change of each entry in one iteration.
+        """
+        self.change = torch.zeros_like(self.X) if abrupt else None
+        self.optimizer = optimizer(factors, self.settings)
+        first = self.objective(factors)
+        early = Patience(
+            self.held_error if self.held.any() else self.objective,
+            lambda factors: [M.clone() for M in factors],
+            looks=self.settings.patience,
+            moving=lambda factors: self.objective(factors) < LEFT_START * first,
+        )
+        given = {k: getattr(self.settings, k) for k in ("tol", "max_iter")}
+        _, self.trace = iterate(
+            self.step,
+            factors,
+            self.objective,
+            look_every=self.settings.look_every,
+            gap=early,
+            **given,
+        )
+        self.best, self.errors = early.best, early.errors
+        return self
+
+    def step(self, factors):
+        """Move all factors at once (book: ``eq-chain-gradient``)."""
+        products = tails(factors)
+        R = products[0] - self.X
+        if self.count % self.settings.look_every == 0:
+            self.bound = self.new_bound(R[self.fitted])
+        self.count += 1
+        if self.change is not None:
+            self._follow(products[0])
+        G = self.slope(R, self.bound) * self.share
+        for M, g in zip(factors, chain_gradient(factors, products, G), strict=True):
+            M.grad = g
+        self.optimizer.step()
+        return factors
+
+    def objective(self, factors):
+        """Return the loss with the present bound (``eq-deep-factorization``)."""
+        R = self.X - tails(factors)[0]
+        if self.bound is None:
+            self.bound = self.new_bound(R[self.fitted])
+        penalty = sum(M.square().sum() for M in factors) / 2
+        misfit = (self.loss(R, self.bound) * self.share).sum()
+        return misfit + self.settings.weight_decay * penalty
+
+    def held_error(self, factors):
+        """Return the error on the entries held out (``eq-validation-mae``)."""
+        return SCORES[self.settings.scoring]((self.X - tails(factors)[0])[self.held])
+
+    def residuals(self):
+        """Return those of the fitted entries from the best product, flat."""
+        return (self.X - tails(self.best)[0])[self.fitted]
+
+    def _follow(self, product):
+        if self.last is not None:
+            change = (product - self.last).abs()
+            self.change = torch.maximum(self.change, change)
+        self.last = product
+
+
+def optimizer(factors, settings):
+    """Return torch's optimizer over `factors`; the full gradient goes in by hand."""
+    given = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(factors, fused=True, **given)
+    return torch.optim.SGD(factors, momentum=MOMENTUM, fused=True, **given)
+
+
+def fixed_bound(bound):
+    """Return the rule of a bound that stays, whatever the residuals."""
+    return lambda R: bound
+
+
+def moving_bound(eta):
+    """Return the rule of a bound of `eta` robust deviations of the residuals."""
+    return lambda R: eta * noise_level(R)
+
+
+def measured_bound(bound):
+    """Return the rule of a bound that leaves at least half of the entries to fit."""
+    return lambda R: R.abs().median().clamp(min=bound)

@@ -1,0 +1,78 @@
+"""Which spikes of a drug gather in a group of cell lines."""
+
+import numpy as np
+import pandas as pd
+
+from latentomics.metrics import enrichment
+
+SIGNS = {1: "above", -1: "below"}  # the fit
+
+
+def enriched_spikes(signs, seen, masks, *, fdr):
+    """Keep the spikes of one drug and sign that gather in one group of lines.
+
+    For every drug, sign and group: are there more spikes in the group than chance
+    would put there (hypergeometric tail over the measured lines of the drug,
+    Benjamini-Hochberg over all tests)? Step iii of RT-DMF; see
+    :func:`latentomics.metrics.enrichment`.
+
+    Parameters
+    ----------
+    signs : array of shape (n_drugs, n_lines)
+        1 and -1 for a spike above and below the fit, 0 for none.
+    seen : bool array of shape (n_drugs, n_lines)
+        Measured entries, the universe of each drug.
+    masks : DataFrame of bool, groups x lines
+        From :func:`group_masks`.
+    fdr : float
+        A group counts with a q value of at most this.
+
+    Returns
+    -------
+    kept : bool array of shape (n_drugs, n_lines)
+    tests : DataFrame
+        `drug` (row number), `sign` ("above" or "below" the fit), `group`, `hits`,
+        `expected`, `pvalue`, `qvalue`; one row per test, none left out.
+    """
+    hits = np.concatenate([signs == sign for sign in SIGNS])
+    result = enrichment(hits, masks.to_numpy(), np.tile(seen, (len(SIGNS), 1)))
+    found = (result.qvalue <= fdr) @ masks.to_numpy()  # in one such group at least
+    kept = (hits & found).reshape(len(SIGNS), *signs.shape).any(axis=0)
+    levels = [SIGNS.values(), range(len(signs)), masks.index]
+    index = pd.MultiIndex.from_product(levels, names=["sign", "drug", "group"])
+    columns = ("hits", "expected", "pvalue", "qvalue")
+    tests = pd.DataFrame({c: getattr(result, c).ravel() for c in columns}, index)
+    return kept, tests.reset_index()
+
+
+def group_masks(groups, n_lines):
+    """Return which line belongs to which group, a DataFrame of bool, groups x lines.
+
+    Parameters
+    ----------
+    groups : array or table of labels, of shape (n_lines,) or (n_lines, n_kinds)
+        The group of each line; with several columns (tissue, subtype) the groups of
+        each are named "column: label". Missing labels belong to no group.
+    n_lines : int
+
+    Raises
+    ------
+    ValueError
+        If there are no groups, or not one label for each line.
+    """
+    if groups is None:
+        raise ValueError('groups must be given to fit with keep="enriched"; got None')
+    labels = pd.DataFrame(groups).reset_index(drop=True)
+    if len(labels) != n_lines:
+        raise ValueError(
+            f"groups must have one label for each of {n_lines} lines; "
+            f"got {len(labels)}: does line_axis say which axis holds the lines?"
+        )
+    masks = {
+        (label if labels.shape[1] == 1 else f"{kind}: {label}"): column == label
+        for kind, column in labels.items()
+        for label in sorted(column.dropna().unique(), key=str)
+    }
+    if not masks:
+        raise ValueError("groups must hold a label; got only missing ones")
+    return pd.DataFrame(masks).T.astype(bool)

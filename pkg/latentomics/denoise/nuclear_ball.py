@@ -1,0 +1,86 @@
+"""The simplest matrix that stays within a band around the data."""
+
+import torch
+
+from latentomics.base import GappyMatrixEstimator, check_positive
+from latentomics.linalg import clip, nuclear_norm, svt
+from latentomics.solvers import admm
+
+STEP = 0.1  # first threshold on singular values, as a share of the largest
+
+
+def first_step(X):
+    """Return where ADMM begins to threshold; its balance does the rest."""
+    return STEP * torch.linalg.matrix_norm(X, 2).clamp(min=torch.finfo(X.dtype).tiny)
+
+
+class NuclearNormBall(GappyMatrixEstimator):
+    r"""Find the matrix of least nuclear norm within `eps` of every measured entry.
+
+    .. math:: \min_L \|L\|_* \quad \text{with} \quad |L_{ij} - X_{ij}| \le \epsilon
+        \text{ on } \Omega
+
+    The rival that the RT-DMF paper calls MF (book: ``eq-nuclear-ball``), solved by
+    ADMM [1] with the split :math:`L = Z`, Z in the band.
+
+    Parameters
+    ----------
+    eps : float, default=0.1
+        :math:`\epsilon > 0`, in the units of `X`.
+    tol : float, default=1e-5
+        Stop once both residuals of ADMM are at most `tol` of what they are compared
+        with. No units.
+    max_iter : int, default=2000
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    low_rank_ : ndarray of shape (n_samples, n_features)
+        :math:`\hat L`, in the units of `X`, gaps filled; exactly in the band.
+    corrected_ : ndarray of shape (n_samples, n_features)
+        The same: this method replaces every entry.
+    kept_ : ndarray of bool of shape (n_samples, n_features)
+        Nowhere true.
+    trace_ : Trace
+        Objective and gap at each look, iterations used, why it stopped.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: `eps` not positive, or `X` has a row or column without data.
+
+    References
+    ----------
+    [1] Boyd, Parikh, Chu, Peleato & Eckstein (2011). Found Trends Mach Learn 3:1-122.
+    """
+
+    def __init__(
+        self, eps=0.1, *, tol=1e-5, max_iter=2000, device="auto", dtype="float64"
+    ):
+        self.eps, self.tol, self.max_iter = eps, tol, max_iter
+        self.device, self.dtype = device, dtype
+
+    def fit(self, X, y=None, *, validation=None):
+        """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
+
+        Entries marked in `validation`, a boolean mask, are not looked at.
+        """
+        check_positive(eps=self.eps)
+        X, fitted, _ = self._read(X, validation)
+        X = torch.where(fitted, X, 0)
+
+        def into_band(A, t):
+            return torch.where(fitted, X - clip(X - A, self.eps), A)
+
+        _, L, self.trace_ = admm(
+            svt,
+            into_band,
+            X,
+            lambda L, Z: nuclear_norm(Z),
+            step=first_step(X),
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        self._store(L)
+        return self
