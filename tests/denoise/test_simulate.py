@@ -3,7 +3,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse.csgraph import connected_components
 
-from latentomics.denoise.simulate import planted_blocks
+from latentomics.denoise.simulate import (
+    planted_blocks,
+    planted_factors,
+    planted_overlap,
+    planted_residuals,
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +73,88 @@ def test_messages():
         planted_blocks(200, 60, held=0.5)
     with pytest.raises(ValueError, match="rank must be a whole number"):
         planted_blocks(200, 60, rank=0)
+    with pytest.raises(ValueError, match="rank .*must be at most 60; got 61"):
+        planted_blocks(200, 60, rank=61)
+    with pytest.raises(ValueError, match="noise must be a number from 0 up; got -1"):
+        planted_blocks(200, 60, noise=-1)
+    with pytest.raises(ValueError, match="random_state must be a whole number"):
+        planted_blocks(200, 60, random_state=None)
+    with pytest.raises(ValueError, match=r"n_factors must be one of \(2, 4\); got 3"):
+        planted_factors(n_factors=3)
+
+
+@pytest.mark.parametrize(("n_drugs", "n_lines"), [(800, 100), (800, 400)])
+def test_published_sizes_can_be_made(n_drugs, n_lines):
+    made = planted_blocks(n_drugs, n_lines, random_state=0)
+    assert made.D.shape == (n_drugs, n_lines)
+
+
+def share_of_first(L):
+    s = np.linalg.svd(L - L.mean(), compute_uv=False)
+    return s[0] ** 2 / np.sum(s**2)
+
+
+def test_four_factors_have_the_rank_and_level_of_two_but_fewer_strong_patterns():
+    two, four = (
+        planted_factors(200, 60, rank=5, n_factors=k, random_state=1) for k in (2, 4)
+    )
+    for made in (two, four):
+        s = np.linalg.svd(made.L_true, compute_uv=False)
+        assert s[4] > 1e-6 * s[0] > s[5]
+        assert not made.block.any()
+        assert_allclose((made.S_true > 0).mean(), 0.05, atol=0.01)
+    assert_allclose(four.L_true.mean(), two.L_true.mean(), rtol=1e-6)
+    assert share_of_first(four.L_true) > 1.5 * share_of_first(two.L_true)
+
+
+def test_overlap_has_the_blocks_of_the_published_set():
+    made = planted_overlap(400, 100, block=20, random_state=2)
+    by_drug, by_line = (np.sort(made.block.sum(axis=k))[::-1] for k in (1, 0))
+    # the published file: 1,020 block spikes, 61 drugs, most of them in the stripe
+    assert 930 < made.block.sum() < 1110
+    assert (by_drug > 0).sum() == 61
+    assert 45 < by_drug[0] < 75  # the stripe, 100 lines at 0.6
+    assert by_drug[1] < 30
+    # lines of two rectangles: 10 of 40 drugs and 20 more; then 10 + 20 of one
+    assert by_line[:10].mean() > 30
+    assert_allclose(by_line[10:20].mean(), 24, atol=4)
+    assert_allclose(by_line[20:50].mean(), 12, atol=2.5)
+
+
+def test_overlap_must_fit():
+    with pytest.raises(ValueError, match="81 drugs and 70 lines .*80 x 100; got 20"):
+        planted_overlap(80, 100)
+    with pytest.raises(ValueError, match="an even number .*; got 15"):
+        planted_overlap(block=15)
+
+
+@pytest.fixture
+def real():
+    """Rank 2, three islands of spikes and a gap, in place of a real screen."""
+    rng = np.random.default_rng(0)
+    X = 0.1 + 0.1 * rng.random((40, 2)) @ rng.random((2, 30))
+    for k in range(3):
+        X[10 * k : 10 * k + 8, 10 * k : 10 * k + 7] += 0.5 * rng.random((8, 7))
+    X[5, 20] = np.nan
+    return X
+
+
+def test_residuals_of_a_real_matrix_become_spikes(real):
+    made = planted_residuals(real, rank=2, n_blocks=3, noise=0.0, random_state=0)
+    assert np.linalg.matrix_rank(made.L_true) == 2
+    spikes = made.S_true[made.S_true > 0]
+    assert spikes.min() >= 0.2
+    assert_allclose(made.D, made.L_true + made.S_true)
+    filled = np.where(np.isnan(real), np.nanmedian(real, axis=0), real)
+    U, s, Vh = np.linalg.svd(filled)
+    R = filled - U[:, :2] * s[:2] @ Vh[:2]
+    assert_allclose(np.sort(spikes), np.sort(R[R >= 0.2]))
+    # most of the spikes are in the islands, hence in a co-cluster
+    assert made.block.sum() > 0.8 * len(spikes)
+
+
+def test_residuals_need_a_matrix_with_residuals(real):
+    with pytest.raises(ValueError, match="keep must be at most .*; got 9"):
+        planted_residuals(real, keep=9)
+    with pytest.raises(ValueError, match=r"must have a measured entry in every column"):
+        planted_residuals(np.where(np.arange(30) == 3, np.nan, real))

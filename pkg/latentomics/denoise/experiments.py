@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from latentomics.denoise.deep_factorization import DeepMatrixFactorization
+from latentomics.denoise.dual_branch import DualBranchNMF
+from latentomics.denoise.nuclear_ball import NuclearNormBall
 from latentomics.denoise.residual_thresholding import ResidualThresholdedDMF
+from latentomics.denoise.robust_pca import RobustPCA
 from latentomics.denoise.search import CellSearch
 from latentomics.denoise.soft_impute import SoftImpute
 from latentomics.denoise.stable_pcp import StablePCP
@@ -17,12 +20,17 @@ ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # of which the best is reported beside it
 # lam as a share of the largest singular value of the centred matrix
 LAM_SHARES = (0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
 GAMMAS = (0.035, 0.05, 0.075, 0.1, 0.15)
+EPSILONS = (0.05, 0.1, 0.15, 0.2)
+TAUS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5)
 RT_GRID = {
     "eta": [0.1, 0.12, 0.135, 0.15, 0.2],
     "hidden": [(100,), (100, 100)],
 }
 # Huber's bound is one of noise, of standard deviation .05, rather than of spikes
 HUBER_GRID = {"eta": [0.025, 0.05, 0.075, 0.1], "hidden": [(100,), (100, 100)]}
+# nothing is searched here: 2.5 standard deviations of the noise is where robust
+# statistics usually calls a residual an outlier (Rousseeuw & Leroy 1987)
+MEAN_OF_STARTS = {"eta": 2.5, "eta_unit": "noise", "hidden": (100, 100), "n_starts": 8}
 # the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2)
 PUBLISHED = {
     "eta": ETA,
@@ -46,19 +54,22 @@ def reference_methods(planted, *, device="auto"):
 
 
 def convex_methods(planted, *, device="auto"):
-    """Return the nuclear-norm rivals; neither has a random start.
+    """Return the nuclear-norm rivals; none has a random start.
 
-    Both are fitted to D less its median, over the same shares of the largest singular
-    value; SoftImpute is chosen by squared error on the validation cells, as is
-    usual, StablePCP by absolute error.
+    All are fitted to D less its median. SoftImpute and the ball are chosen by squared
+    error on the validation cells, as is usual, those with a sparse part by absolute
+    error.
     """
     X = visible(planted)
     center = np.median(planted.D[planted.seen])
     largest = np.linalg.norm(np.where(planted.seen, planted.D - center, 0), 2)
     lams = [share * largest for share in LAM_SHARES]
     rough = {"device": device, "tol": 1e-5}
+    ball = CellSearch(NuclearNormBall(**rough), {"eps": EPSILONS}, scoring="mse")
     searches = {
         "soft_impute": CellSearch(SoftImpute(**rough), {"lam": lams}, scoring="mse"),
+        "nuclear_ball": ball,
+        "robust_pca": CellSearch(RobustPCA(**rough), {"tau": TAUS}),
         "stable_pcp": CellSearch(StablePCP(**rough), {"lam": lams, "gamma": GAMMAS}),
     }
 
@@ -70,14 +81,19 @@ def convex_methods(planted, *, device="auto"):
 
 
 def deep_methods(planted, start, *, published=True, device="auto"):
-    """Return the deep factorizations, each from the random start `start`."""
+    """Return the factorizations trained by descent, from the random start `start`.
+
+    The method that averages over starts takes starts of its own for each `start`.
+    """
     own = {"random_state": start, "device": device}
     shared = {"scale": None, **own}
+    huber = DeepMatrixFactorization(loss="huber", **shared)
+    apart = {"random_state": start * MEAN_OF_STARTS["n_starts"]}
     methods = {
+        "dual_branch": DualBranchNMF(**own),
+        "dmf_huber": CellSearch(huber, HUBER_GRID),
         "rt_dmf": CellSearch(ResidualThresholdedDMF(**shared), RT_GRID),
-        "dmf_huber": CellSearch(
-            DeepMatrixFactorization(loss="huber", **shared), HUBER_GRID
-        ),
+        "rt_dmf_mean": ResidualThresholdedDMF(**MEAN_OF_STARTS, **shared | apart),
     }
     if published:
         methods["dmf_published"] = ResidualThresholdedDMF(**PUBLISHED, **own)

@@ -1,14 +1,75 @@
-"""Made matrices of drug response, with planted spikes and the truth attached."""
+"""Made matrices of drug response, with planted spikes and the truth attached.
+
+All of them are :math:`D = L + S + E` (book: ``eq-planted``): a low rank, spikes, and
+normal noise, shuffled so that nothing shows to the eye, in one unit in which L runs
+from 0 to about 0.3. Rows are drugs and columns lines, as in the published sets.
+"""
 
 import numpy as np
+from sklearn.cluster import SpectralCoclustering
 from sklearn.decomposition import NMF
 
-from latentomics.base import check_whole
+from latentomics.base import (
+    check_choice,
+    check_finite,
+    check_lines,
+    check_not_negative,
+    check_positive,
+    check_table,
+    check_whole,
+)
 from latentomics.data import PlantedSet
 
 P_INSIDE, P_OUTSIDE = 0.6, 0.05  # chance of a spike inside and outside the blocks
 SPIKE = (0.2, 0.3)  # lowest and highest height of a spike
 LEVEL = 0.23  # mean response is about half of it, as in the published sets
+# the overlapping blocks of the published set: first and last row, first and last
+# column, in half blocks. The paper's formula has the axes of all but the first mixed up
+OVERLAP = ((0, 4, 0, 2), (5, 7, 1, 4), (0, 2, 6, 7))
+STRIPE = 8  # the drug that hits lines of all kinds, in half blocks
+
+
+def planted_factors(
+    n_drugs=800,
+    n_lines=100,
+    *,
+    rank=10,
+    n_factors=2,
+    noise=0.05,
+    held=0.15,
+    random_state=0,
+):
+    """Make a low-rank matrix with scattered spikes and no blocks (the paper's D1).
+
+    Parameters
+    ----------
+    n_drugs, n_lines : int, default=800, 100
+        Rows and columns.
+    rank : int, default=10
+        Of L.
+    n_factors : {2, 4}, default=2
+        L is the non-negative factorization of a uniform matrix; with 4, two uniform
+        mixing matrices stand between its factors, and few patterns dominate.
+    noise : float, default=0.05
+        Standard deviation of E.
+    held : float, default=0.15
+        Share of the cells for validation, and again for test.
+    random_state : int, default=0
+
+    Returns
+    -------
+    PlantedSet
+
+    Raises
+    ------
+    ValueError
+        If `rank` exceeds the shape, or another argument is not what it should be.
+    """
+    check_choice("n_factors", n_factors, (2, 4))
+    rng, L = _low_rank(n_drugs, n_lines, rank, random_state, n_factors - 2)
+    chance = np.full(L.shape, P_OUTSIDE)
+    source = f"planted_factors, random_state {random_state}"
+    return _plant(rng, L, chance, noise, held, source)
 
 
 def planted_blocks(
@@ -24,52 +85,188 @@ def planted_blocks(
 ):
     r"""Make a low-rank matrix with blocks of spikes: the paper's two-block design.
 
-    :math:`D = L + S + E`: L is the rank-`rank` non-negative factorization of a
-    uniform matrix; S has spikes of height 0.2 to 0.3, with chance 0.6 in `n_blocks`
-    square blocks on the diagonal and 0.05 elsewhere; E is normal noise. Rows and
-    columns are then shuffled, so that nothing shows to the eye.
+    L is the rank-`rank` non-negative factorization of a uniform matrix; S has spikes
+    of height 0.2 to 0.3, with chance 0.6 in `n_blocks` square blocks on the diagonal
+    and 0.05 elsewhere.
 
     Parameters
     ----------
-    n_drugs, n_lines : int, default=800, 100
-        Rows and columns.
-    rank : int, default=10
+    n_drugs, n_lines, rank, noise, held, random_state
+        As in :func:`planted_factors`.
     block : int, default=20
         Side of a block.
     n_blocks : int, default=2
-    noise : float, default=0.05
-        Standard deviation of E.
-    held : float, default=0.15
-        Share of the cells for validation, and again for test.
-    random_state : int, default=0
 
     Returns
     -------
     PlantedSet
-        All in one unit, in which L runs from 0 to about 0.3.
 
     Raises
     ------
     ValueError
-        If the blocks do not fit into the matrix, or `held` leaves nothing to fit.
+        If the blocks do not fit into the matrix, or another argument is not what it
+        should be.
     """
-    check_whole(n_drugs=n_drugs, n_lines=n_lines, rank=rank, block=block)
+    check_whole(n_drugs=n_drugs, n_lines=n_lines, block=block, n_blocks=n_blocks)
     if n_blocks * block > min(n_drugs, n_lines):
         raise ValueError(
             f"n_blocks * block must be at most {min(n_drugs, n_lines)}; "
             f"got {n_blocks} * {block}"
         )
-    if not 0 < held < 0.5:
-        raise ValueError(f"held must be between 0 and 0.5; got {held!r}")
-    rng = np.random.default_rng(random_state)
-    L = _low_rank(rng, n_drugs, n_lines, rank)
-    inside = np.zeros(L.shape, bool)
+    rng, L = _low_rank(n_drugs, n_lines, rank, random_state)
+    chance = np.full(L.shape, P_OUTSIDE)
     for k in range(n_blocks):
         edge = slice(k * block, (k + 1) * block)
-        inside[edge, edge] = True
-    spikes = rng.random(L.shape) < np.where(inside, P_INSIDE, P_OUTSIDE)
+        chance[edge, edge] = P_INSIDE
+    source = f"planted_blocks, random_state {random_state}"
+    return _plant(rng, L, chance, noise, held, source)
+
+
+def planted_overlap(
+    n_drugs=800,
+    n_lines=100,
+    *,
+    rank=10,
+    block=20,
+    noise=0.05,
+    held=0.15,
+    random_state=0,
+):
+    """Make a low-rank matrix whose blocks of spikes share drugs and lines ("mixed").
+
+    Three rectangles, of 2 x 1, 1 x 1.5 and 1 x 0.5 blocks (drugs x lines), overlap in
+    their drugs or lines, and one more drug has spikes with all lines; chances and
+    heights are those of :func:`planted_blocks`. The places are those of the published
+    set.
+
+    Parameters
+    ----------
+    n_drugs, n_lines, rank, noise, held, random_state
+        As in :func:`planted_factors`.
+    block : int, default=20
+        An even number.
+
+    Returns
+    -------
+    PlantedSet
+
+    Raises
+    ------
+    ValueError
+        If the blocks do not fit into the matrix, or another argument is not what it
+        should be.
+    """
+    check_whole(n_drugs=n_drugs, n_lines=n_lines, block=block)
+    half = block // 2
+    need = STRIPE * half + 1, OVERLAP[-1][-1] * half
+    if block % 2 or n_drugs < need[0] or n_lines < need[1]:
+        raise ValueError(
+            f"block must be an even number whose pattern of {need[0]} drugs and "
+            f"{need[1]} lines fits into {n_drugs} x {n_lines}; got {block}"
+        )
+    rng, L = _low_rank(n_drugs, n_lines, rank, random_state)
+    chance = np.full(L.shape, P_OUTSIDE)
+    for top, bottom, left, right in OVERLAP:
+        chance[top * half : bottom * half, left * half : right * half] = P_INSIDE
+    chance[STRIPE * half] = P_INSIDE
+    source = f"planted_overlap, random_state {random_state}"
+    return _plant(rng, L, chance, noise, held, source)
+
+
+def planted_residuals(
+    X,
+    *,
+    rank=3,
+    keep=0.2,
+    n_blocks=5,
+    noise=0.05,
+    held=0.15,
+    random_state=0,
+):
+    """Take low rank and spikes from a real matrix, and make the noise.
+
+    L is the best approximation of rank `rank` to X, with each gap filled by the
+    median of its column; what exceeds it by at least `keep` is a spike. Blocks are
+    found by spectral co-clustering of those. This is how the published set "fimm"
+    was made.
+
+    Parameters
+    ----------
+    X : array or DataFrame of shape (n_drugs, n_lines)
+        NaN marks a gap, which gets no spike.
+    rank : int, default=3
+    keep : float, default=0.2
+        Lowest height of a spike, in the units of `X`.
+    n_blocks : int, default=5
+        Co-clusters.
+    noise, held, random_state
+        As in :func:`planted_factors`; noise in the units of `X`.
+
+    Returns
+    -------
+    PlantedSet
+
+    Raises
+    ------
+    ValueError
+        If `X` is no matrix of numbers, no residual is as high as `keep`, or another
+        argument is not what it should be.
+    """
+    check_table(X)
+    check_whole(rank=rank, n_blocks=n_blocks)
+    check_positive(keep=keep)
+    check_whole(at_least=0, random_state=random_state)
+    rng = np.random.default_rng(random_state)
+    X = np.asarray(X, dtype=float)
+    check_finite(X)
+    check_lines(~np.isnan(X), "a measured entry")
+    _check_rank(max(rank, n_blocks), X.shape)
+    filled = np.where(np.isnan(X), np.nanmedian(X, axis=0), X)
+    U, s, Vh = np.linalg.svd(filled, full_matrices=False)
+    L = (U[:, :rank] * s[:rank]) @ Vh[:rank]
+    R = np.nan_to_num(X - L)
+    S = np.where(keep <= R, R, 0)
+    if not S.any():
+        raise ValueError(f"keep must be at most the largest residual; got {keep!r}")
+    source = f"planted_residuals, random_state {random_state}"
+    return _hide(rng, L, S, _co_clusters(R, n_blocks, rng), noise, held, source)
+
+
+def _low_rank(n, p, rank, random_state, n_mixing=0):
+    """Return the generator, and a non-negative matrix of a rank and a level."""
+    check_whole(n_drugs=n, n_lines=p, rank=rank)
+    check_whole(at_least=0, random_state=random_state)
+    _check_rank(rank, (n, p))
+    rng = np.random.default_rng(random_state)
+    # a loose fit is enough: all that is asked of it is to have the rank
+    nmf = NMF(rank, init="random", random_state=int(rng.integers(2**31)), tol=1e-2)
+    uniform = rng.uniform(high=LEVEL, size=(n, p))
+    W, H = nmf.fit_transform(uniform), nmf.components_
+    L = W @ H
+    for _ in range(n_mixing):
+        W = W @ rng.random((rank, rank))
+        L = W @ H * (L.mean() / (W @ H).mean())
+    return rng, L
+
+
+def _check_rank(rank, shape):
+    if rank > min(shape):
+        raise ValueError(f"rank or n_blocks must be at most {min(shape)}; got {rank!r}")
+
+
+def _plant(rng, L, chance, noise, held, source):
+    """Draw spikes with their chances, and hide them."""
+    spikes = rng.random(L.shape) < chance
     S = np.where(spikes, rng.uniform(*SPIKE, L.shape), 0)
-    order = np.ix_(rng.permutation(n_drugs), rng.permutation(n_lines))
+    return _hide(rng, L, S, chance == P_INSIDE, noise, held, source)
+
+
+def _hide(rng, L, S, inside, noise, held, source):
+    """Shuffle rows and columns, add the noise, and set entries aside."""
+    check_not_negative(noise=noise, held=held)
+    if not 0 < held < 0.5:
+        raise ValueError(f"held must be between 0 and 0.5; got {held!r}")
+    order = np.ix_(*(rng.permutation(n) for n in L.shape))
     L, S, inside = L[order], S[order], inside[order]
     part = rng.random(L.shape)
     validation, test = part < held, (part >= held) & (part < 2 * held)
@@ -81,12 +278,14 @@ def planted_blocks(
         validation=validation,
         test=test,
         block=inside & (S > 0),
-        attrs={"source": f"planted_blocks, random_state {random_state}"},
+        attrs={"source": source},
     )
 
 
-def _low_rank(rng, n, p, rank):
-    # a loose fit is enough: all that is asked of it is to have the rank
-    nmf = NMF(rank, init="random", random_state=int(rng.integers(2**31)), tol=1e-2)
-    uniform = rng.uniform(high=LEVEL, size=(n, p))
-    return nmf.fit_transform(uniform) @ nmf.components_
+def _co_clusters(R, n_blocks, rng):
+    """Return which entries lie in a co-cluster of large positive residuals."""
+    # a row without one would have no place; a trifle puts it somewhere
+    weights = R.clip(min=0) + 1e-6 * np.abs(R).max()
+    seed = int(rng.integers(2**31))
+    found = SpectralCoclustering(n_blocks, random_state=seed).fit(weights)
+    return found.row_labels_[:, None] == found.column_labels_[None, :]
