@@ -18,12 +18,12 @@ from latentomics.base import (
 from latentomics.denoise.chain import INITS, start_factors, tails
 from latentomics.denoise.descent import (
     LOSSES,
-    OPTIMIZERS,
     Descent,
     fixed_bound,
     measured_bound,
     moving_bound,
 )
+from latentomics.denoise.optimizers import OPTIMIZERS
 from latentomics.denoise.scaling import SCALES, Units, noise_level, robust_units
 
 BOUNDED = ("huber", "trimmed")  # the losses that eta concerns

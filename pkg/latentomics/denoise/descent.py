@@ -4,19 +4,18 @@ import torch
 
 from latentomics.base import SCORES
 from latentomics.denoise.chain import chain_gradient, tails
+from latentomics.denoise.optimizers import OPTIMIZERS
 from latentomics.denoise.scaling import noise_level
 from latentomics.linalg import clip, huber, trimmed, trimmed_slope
 from latentomics.solvers import Patience, iterate
 
 # name -> (loss of a residual, its slope); the bound concerns the last two
 LOSSES = {
-    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R),
+    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R.clone()),
     "absolute": (lambda R, bound: R.abs(), lambda R, bound: R.sign()),
     "huber": (huber, clip),
     "trimmed": (trimmed, trimmed_slope),
 }
-OPTIMIZERS = ("adam", "sgd")
-MOMENTUM = 0.9  # of "sgd", as in the paper
 LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
 
 
@@ -63,7 +62,9 @@ class Descent:
         With `abrupt`, follow the largest change of each entry in one iteration.
         """
         self.change = torch.zeros_like(self.X) if abrupt else None
-        self.optimizer = optimizer(factors, self.settings)
+        start = OPTIMIZERS[self.settings.optimizer]
+        decay, rate = self.settings.weight_decay, self.settings.learning_rate
+        self.move = start(factors, learning_rate=rate, weight_decay=decay)
         first = self.objective(factors)
         early = Patience(
             self.held_error if self.held.any() else self.objective,
@@ -81,6 +82,8 @@ class Descent:
             **given,
         )
         self.best, self.errors = early.best, early.errors
+        if abrupt:  # the last step too
+            self._follow(tails(factors)[0])
         return self
 
     def step(self, factors):
@@ -92,10 +95,8 @@ class Descent:
         self.count += 1
         if self.change is not None:
             self._follow(products[0])
-        G = self.slope(R, self.bound) * self.share
-        for M, g in zip(factors, chain_gradient(factors, products, G), strict=True):
-            M.grad = g
-        self.optimizer.step()
+        G = self.slope(R, self.bound).mul_(self.share)
+        self.move(chain_gradient(factors, products, G))
         return factors
 
     def objective(self, factors):
@@ -122,14 +123,6 @@ class Descent:
         self.last = product
 
 
-def optimizer(factors, settings):
-    """Return torch's optimizer over `factors`; the full gradient goes in by hand."""
-    given = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(factors, fused=True, **given)
-    return torch.optim.SGD(factors, momentum=MOMENTUM, fused=True, **given)
-
-
 def fixed_bound(bound):
     """Return the rule of a bound that stays, whatever the residuals."""
     return lambda R: bound
@@ -137,9 +130,9 @@ def fixed_bound(bound):
 
 def moving_bound(eta):
     """Return the rule of a bound of `eta` robust deviations of the residuals."""
-    return lambda R: eta * noise_level(R)
+    return lambda R: eta * float(noise_level(R))
 
 
 def measured_bound(bound):
     """Return the rule of a bound that leaves at least half of the entries to fit."""
-    return lambda R: R.abs().median().clamp(min=bound)
+    return lambda R: max(bound, float(R.abs().median()))

@@ -4,10 +4,17 @@ import numpy as np
 import torch
 
 from latentomics.arrays import generator, rand, randn
-from latentomics.base import GappyMatrixEstimator, check_positive, check_whole, hold_out
+from latentomics.base import (
+    GappyMatrixEstimator,
+    check_not_negative,
+    check_positive,
+    check_whole,
+    hold_out,
+)
 from latentomics.solvers import Patience, iterate
 
-LEFT_START = 0.9  # as in deep_factorization
+LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
+START = 0.01  # standard deviation of an entry of W and H at the start
 
 
 class DualBranchNMF(GappyMatrixEstimator):
@@ -92,32 +99,37 @@ class DualBranchNMF(GappyMatrixEstimator):
         """
         self._check()
         X, fitted, held = self._read(X, validation)
-        n, p = X.shape
-        if self.rank > min(n, p):
-            raise ValueError(f"rank must be at most {min(n, p)}; got {self.rank}")
         X = torch.where(fitted | held, X, 0)
         share = fitted.to(X.dtype) / fitted.sum()
-        weights = [w.to(X).requires_grad_() for w in self._start(n, p)]
+        weights = [w.to(X).requires_grad_() for w in self._start(*X.shape)]
         adam = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
 
         def objective(weights):  # eq-dual-branch
             return ((X - self._product(weights)).square() * share).sum()
 
+        def held_error(weights):
+            return (X - self._product(weights))[held].square().mean()
+
+        @torch.enable_grad()
         def step(weights):
-            slopes = torch.autograd.grad(objective(weights), weights)
-            for w, slope in zip(weights, slopes, strict=True):
-                w.grad = slope
+            adam.zero_grad()
+            objective(weights).backward()
             adam.step()
             return weights
 
-        def held_error(weights):
-            with torch.no_grad():
-                return (X - self._product(weights))[held].square().mean()
+        score = held_error if held.any() else objective
+        early = self._descend(step, weights, objective, score)
+        self.validation_error_ = np.array(early.errors if held.any() else [])
+        self._store(early.best)
+        return self
 
-        first = float(objective(weights))
+    @torch.no_grad()
+    def _descend(self, step, weights, objective, score):
+        """Repeat `step` until patience ends; return what was seen on the way."""
+        first = objective(weights)
         early = Patience(
-            held_error if held.any() else objective,
-            lambda weights: self._product(weights).detach().clone(),
+            score,
+            self._product,
             looks=self.patience,
             moving=lambda weights: objective(weights) < LEFT_START * first,
         )
@@ -130,9 +142,7 @@ class DualBranchNMF(GappyMatrixEstimator):
             look_every=self.look_every,
             gap=early,
         )
-        self.validation_error_ = np.array(early.errors if held.any() else [])
-        self._store(early.best)
-        return self
+        return early
 
     def _draw_validation(self, seen):
         return hold_out(seen, self.validation_fraction, self.random_state)
@@ -142,16 +152,18 @@ class DualBranchNMF(GappyMatrixEstimator):
         check_whole(patience=self.patience, look_every=self.look_every)
         check_whole(at_least=0, random_state=self.random_state)
         check_positive(learning_rate=self.learning_rate)
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must be between 0 and 1; got {self.alpha!r}")
+        check_not_negative(alpha=self.alpha)
+        if self.alpha > 1:
+            raise ValueError(f"alpha must be at most 1; got {self.alpha!r}")
 
     def _start(self, n, p):
-        """W, H, then weight and bias of the three layers; float64 on the CPU."""
-        draw = {
-            "generator": generator(self.random_state),
-            "like": torch.empty(0, dtype=torch.float64),
-        }
-        start = [0.01 * randn(n, self.rank, **draw), 0.01 * randn(self.rank, p, **draw)]
+        """Draw W, H, then weight and bias of the three layers."""
+        if self.rank > min(n, p):
+            raise ValueError(f"rank must be at most {min(n, p)}; got {self.rank}")
+        like = torch.empty(0, dtype=torch.float64)
+        draw = {"generator": generator(self.random_state), "like": like}
+        start = [randn(n, self.rank, **draw), randn(self.rank, p, **draw)]
+        start = [START * M for M in start]
         sizes = [self.rank, self.hidden, self.hidden, p]
         for a, b in zip(sizes, sizes[1:], strict=False):
             bound = a**-0.5  # flat between plus and minus the root of 1 / inputs

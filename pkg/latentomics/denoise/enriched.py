@@ -62,17 +62,22 @@ def group_masks(groups, n_lines):
     """
     if groups is None:
         raise ValueError('groups must be given to fit with keep="enriched"; got None')
-    labels = pd.DataFrame(groups).reset_index(drop=True)
+    try:
+        labels = pd.DataFrame(groups).reset_index(drop=True)
+    except ValueError:
+        raise ValueError(
+            f"groups must be labels, or a table of them; got {groups!r}"
+        ) from None
     if len(labels) != n_lines:
         raise ValueError(
             f"groups must have one label for each of {n_lines} lines; "
             f"got {len(labels)}: does line_axis say which axis holds the lines?"
         )
-    masks = {
-        (label if labels.shape[1] == 1 else f"{kind}: {label}"): column == label
-        for kind, column in labels.items()
-        for label in sorted(column.dropna().unique(), key=str)
-    }
+    masks = {}
+    for kind, column in labels.items():
+        for label in sorted(column.dropna().unique(), key=str):
+            name = label if labels.shape[1] == 1 else f"{kind}: {label}"
+            masks[name] = (column == label).to_numpy(bool, na_value=False)
     if not masks:
         raise ValueError("groups must hold a label; got only missing ones")
-    return pd.DataFrame(masks).T.astype(bool)
+    return pd.DataFrame(masks).T

@@ -154,7 +154,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         residual = torch.where(fit.seen, fit.X - fit.L, 0)
         unit = self.noise_ if self.eta_unit == "noise" else 1
         bound = self.eta * unit * fit.units.spread
-        spikes = residual.abs() >= bound
+        spikes = fit.seen & (residual.abs() >= bound)  # a bound of 0 reaches gaps
         kept = spikes & self._worth_keeping(fit, residual, spikes, groups)
         back = fit.X - clip(residual, bound) if self.mode == "clamp" else fit.X
         self.low_rank_ = as_numpy(fit.L)

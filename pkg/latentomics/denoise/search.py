@@ -126,6 +126,8 @@ class CellSearch(GappyMatrixEstimator):
                 "grid must be a dict of parameter name to list of values, or a list "
                 f"of such; got {self.grid!r}"
             ) from error
+        if not points:
+            raise ValueError("grid must hold a point; got an empty list")
         known = self.estimator.get_params()
         for name in {name for point in points for name in point}:
             check_choice("grid", name, sorted(known))

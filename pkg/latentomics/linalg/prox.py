@@ -37,5 +37,10 @@ def trimmed(R, bound):
 
 
 def trimmed_slope(R, bound):
-    """Slope of :func:`trimmed`: the residual inside `bound`, 0 from there on."""
-    return torch.where(R.abs() < bound, R, 0)
+    """Slope of :func:`trimmed`: the residual inside `bound`, 0 from there on.
+
+    Written as the residual less its part from the bound on: one pass over memory
+    instead of the several of a choice by mask.
+    """
+    hair = 1 - torch.finfo(R.dtype).eps  # hardshrink keeps what *exceeds* its bound
+    return R - torch.nn.functional.hardshrink(R, bound * hair)

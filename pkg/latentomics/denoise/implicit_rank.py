@@ -1,0 +1,150 @@
+"""What descent on a product of matrices learns, and in which order."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
+from latentomics.base import (
+    check_mask,
+    check_not_negative,
+    check_positive,
+    check_shape,
+    check_whole,
+)
+from latentomics.denoise.chain import chain_gradient, start_factors, tails
+
+
+@dataclass
+class Paths:
+    """What one descent passed through: one row per look, the start first.
+
+    Parameters
+    ----------
+    iteration : ndarray of shape (n_looks,)
+    sizes : ndarray of shape (n_looks, min(n, p))
+        Singular values of the product, in the units of `X`, largest first.
+    error : ndarray of shape (n_looks,)
+        Root mean squared error on the entries held out, in the units of `X`.
+    """
+
+    iteration: np.ndarray
+    sizes: np.ndarray
+    error: np.ndarray
+
+    @property
+    def best(self):
+        """Look with the lowest error on the entries held out, the last of equals."""
+        return len(self.error) - 1 - int(np.argmin(self.error[::-1]))
+
+
+def singular_value_paths(
+    X,
+    held,
+    hidden=(),
+    *,
+    init_scale=1e-3,
+    learning_rate=0.1,
+    n_iter=1000,
+    look_every=10,
+    random_state=0,
+    device="auto",
+):
+    r"""Follow the singular values of a product while plain gradient descent fits it.
+
+    .. math:: \min_{M_1, \dots, M_N} \tfrac12 \|P_\Omega(X - M_1 \cdots M_N)\|_F^2
+
+    From a balanced start (book: ``eq-balanced-start``), without momentum, so that the
+    steps follow the flow of ``eq-singular-flow`` as closely as their size allows. A
+    product of one matrix, which :class:`DeepMatrixFactorization` does not offer, is
+    the matrix itself.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+        NaN marks a gap.
+    held : array of bool of shape (n_samples, n_features)
+        Measured entries to leave out of the fit.
+    hidden : tuple of int, default=()
+        Inner sizes, one fewer than factors; without any, X is fitted by one matrix.
+    init_scale : float, default=1e-3
+        Size of the product at the start, in the units of `X`.
+    learning_rate : float, default=0.1
+        Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, from where on steps
+        jump over the valley.
+    n_iter, look_every : int, default=1000, 10
+    random_state : int, default=0
+        Seed of the start.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Returns
+    -------
+    Paths
+
+    Raises
+    ------
+    ValueError
+        If a number or a mask is not what it should be.
+    FloatingPointError
+        If the steps are so large that the product overflows.
+    """
+    check_shape(X)
+    check_positive(init_scale=init_scale)
+    check_not_negative(learning_rate=learning_rate)
+    check_whole(n_iter=n_iter, look_every=look_every)
+    check_whole(at_least=0, random_state=random_state)
+    X = np.asarray(X, dtype=float)
+    held = check_mask(held, X.shape, "held") & ~np.isnan(X)
+    fitted = as_mask(~np.isnan(X) & ~held, device=device)
+    X, held = as_tensor(np.nan_to_num(X), device=device), as_mask(held, device=device)
+    sizes = [X.shape[0], *hidden, X.shape[1]]
+    start = start_factors(sizes, "balanced", init_scale, generator(random_state))
+    factors = [M.to(X) for M in start]
+    looks = []
+    for k in range(n_iter + 1):
+        products = tails(factors)
+        R = products[0] - X
+        if k % look_every == 0:
+            if not torch.isfinite(R).all():
+                raise FloatingPointError(f"no finite product at iteration {k}")
+            s = as_numpy(torch.linalg.svdvals(products[0]))
+            looks.append((k, s, float(R[held].square().mean().sqrt())))
+        gradients = chain_gradient(factors, products, torch.where(fitted, R, 0))
+        moves = zip(factors, gradients, strict=True)
+        factors = [M - learning_rate * g for M, g in moves]
+    return Paths(*(np.array(column) for column in zip(*looks, strict=True)))
+
+
+def effective_rank(s):
+    r"""Return how many singular values count: :math:`e^H`, H the entropy of shares.
+
+    r equal values and zeros give r (book: ``eq-effective-rank``).
+
+    Parameters
+    ----------
+    s : array of shape (..., k)
+        Singular values, not all of them 0; any units.
+    """
+    share = np.asarray(s) / np.sum(s, axis=-1, keepdims=True)
+    log = np.log(np.where(share > 0, share, 1))
+    return np.exp(-np.sum(share * log, axis=-1))
+
+
+def eta_squared(Z, groups):
+    """Return the share of the variance of each column that lies between groups.
+
+    Parameters
+    ----------
+    Z : array of shape (n_samples, k)
+    groups : array-like of shape (n_samples,)
+        A label for each row (book: ``eq-eta-squared``).
+
+    Returns
+    -------
+    ndarray of shape (k,), from 0 to 1
+    """
+    Z = pd.DataFrame(np.asarray(Z) - np.mean(Z, axis=0))
+    means = Z.groupby(np.asarray(groups)).transform("mean")
+    return ((means**2).sum() / (Z**2).sum()).to_numpy()
