@@ -1,11 +1,14 @@
 import hashlib
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from threading import Event, Thread
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 # the package re-exports functions of the same names as this module
@@ -87,3 +90,34 @@ def toy(server, monkeypatch, tmp_path):
 def cached(toy, tmp_path):
     """Return where the toy file lies in the cache once it is there."""
     return tmp_path / "cache" / toy["file"]
+
+
+class Data:
+    """Pickles under the name of torch_geometric's class, as the published files do."""
+
+    __module__ = "torch_geometric.data.data"
+
+    def __init__(self, **state):
+        self.__dict__ = state
+
+
+@pytest.fixture
+def data_class(monkeypatch):
+    """Return a stand-in for ``torch_geometric.data.Data``, importable by its name."""
+    module = ModuleType(Data.__module__)
+    module.Data = Data
+    for name in ("torch_geometric", "torch_geometric.data", Data.__module__):
+        monkeypatch.setitem(sys.modules, name, module)
+    return Data
+
+
+@pytest.fixture
+def save_object():
+    """Write one Python object the way the authors of the CCLE features did."""
+
+    def save(path, content):
+        with path.open("wb") as stream:
+            np.save(stream, np.array(content, dtype=object), allow_pickle=True)
+        return path
+
+    return save

@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas as pd
 
+from latentomics.data.ccle import ccle_features, ccle_response
 from latentomics.data.cell_lines import cell_lines
 from latentomics.data.ctrpv2 import ctrpv2_auc, ctrpv2_drugs
 from latentomics.data.gdsc import gdsc1_auc, gdsc1_lnic50, gdsc_drugs
@@ -17,6 +18,8 @@ LOADERS = {
     "gdsc_drugs": gdsc_drugs,
     "ctrpv2_auc": ctrpv2_auc,
     "ctrpv2_drugs": ctrpv2_drugs,
+    "ccle_response": ccle_response,
+    "ccle_features": ccle_features,
     "cell_lines": cell_lines,
     "rtdmf_twoblock": partial(planted_set, "twoblock"),
     "rtdmf_mixed": partial(planted_set, "mixed"),
@@ -56,7 +59,8 @@ def load(name, **options):
         One of ``datasets()["name"]``.
     **options
         What the loader of that name takes: ``ids`` for "gdsc1_auc", ``repeats`` for
-        "ctrpv2_auc"; the others take none.
+        "ctrpv2_auc", ``measure`` for "ccle_response", ``kind`` for "ccle_features";
+        the others take none.
 
     Returns
     -------
