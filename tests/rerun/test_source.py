@@ -137,6 +137,14 @@ def test_hash_sees_code_and_not_prose(write_notebook):
     assert source_hash(write_notebook("x = 1", "y = 1")) != first
 
 
+def test_what_follows_the_last_stored_table_does_not_count(write_notebook):
+    table = "report_table('speed', x)"
+    first = source_hash(write_notebook("x = 1", table, "plot(x)"))
+    assert source_hash(write_notebook("x = 1", table, "assert x")) == first
+    assert source_hash(write_notebook("x = 2", table, "plot(x)")) != first
+    assert source_hash(write_notebook("x = 1", table, "y = 1", table)) != first
+
+
 def test_hash_sees_the_package(write_notebook, tmp_path, monkeypatch):
     package = tmp_path / "latentomics"
     package.mkdir()

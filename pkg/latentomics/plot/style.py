@@ -6,6 +6,7 @@ import matplotlib as mpl
 # share a picture differ in lightness too, so that a grey print still reads.
 BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
+NAVY = "#1b2a6b"
 ORANGE, RED, PINK, YELLOW = "#e69f00", "#d55e00", "#cc79a7", "#f0e442"
 
 # method name in the results tables -> colour
@@ -21,6 +22,7 @@ COLORS = {
     "dmf_published": ORANGE,
     "dmf_huber": PINK,
     "rt_dmf": BLUE,
+    "rt_dmf_mean": NAVY,
     "general_sensitivity": RED,
 }
 # method name in the results tables -> what a reader sees
@@ -36,6 +38,7 @@ LABELS = {
     "dmf_published": "DMF + threshold, as published",
     "dmf_huber": "DMF with Huber loss",
     "rt_dmf": "RT-DMF, in-loop",
+    "rt_dmf_mean": "RT-DMF, mean of starts",
     "general_sensitivity": "general sensitivity removed",
 }
 STYLE = {

@@ -20,9 +20,10 @@ def source_hash(notebook):
     prose keeps a stored result valid, another line of code does not. Nor does what
     changes no number: pictures (`plot`, `figures`), and what a package offers beside
     the names that are imported from it. Of the data sets, the loaders of those that
-    the notebook declares count.
+    the notebook declares count. What a page does with its stored tables after the
+    last of them is reported cannot change them, and does not count either.
     """
-    cells = [cell.source for cell in code_cells(notebook.node)]
+    cells = until_last_table([cell.source for cell in code_cells(notebook.node)])
     root = Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0])
     found = imported_files(cells, root, loader_modules(notebook.datasets))
     parts = [("cell", essence(cell)) for cell in cells]
@@ -34,6 +35,12 @@ def source_hash(notebook):
     for name, text in parts:
         digest.update(f"{name}\n{text}\n\0".encode())
     return digest.hexdigest()
+
+
+def until_last_table(cells):
+    """Return the cells up to the last that reports a table; all if none does."""
+    reporting = [i for i, cell in enumerate(cells) if "report_table(" in cell]
+    return cells[: reporting[-1] + 1] if reporting else cells
 
 
 def loader_modules(datasets):
