@@ -1,5 +1,5 @@
 # Two commands matter: `make book` and `make test`. All else is `.venv/bin/latentomics --help`.
-.PHONY: book test html data sync lint clean
+.PHONY: book test html data bench sync lint clean
 .DEFAULT_GOAL := book
 
 BIN := .venv/bin
@@ -44,6 +44,10 @@ test: $(READY)
 
 data: $(READY)
 	@$(BIN)/latentomics data fetch
+
+## speed beside the published loops, on one thread; minutes, on a quiet machine
+bench: $(READY)
+	@$(BIN)/python tests/bench
 
 ## the .ipynb of every edited .md
 sync: $(READY)

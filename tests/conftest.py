@@ -22,7 +22,14 @@ DEEP = {"hidden": (8,), "learning_rate": 0.03, "init_scale": 0.1, "max_iter": 20
 NEEDS = {
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
     "DeepMatrixFactorization": DEEP,
+    "DualBranchNMF": {
+        "rank": 3,
+        "hidden": 8,
+        "learning_rate": 0.01,
+        "max_iter": 200,
+    },
     "ResidualThresholdedDMF": DEEP,
+    "RobustPCA": {"max_iter": 200},
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from latentomics import denoise
 from latentomics.data import read_table
 
 NAMES = {"line": 12, "drug": 5}
@@ -106,6 +107,30 @@ CASES = {
         lambda: [[1.0, 2.0], [3.0]],
         r"X must be a matrix; got rows of unequal lengths",
     ),
+    "a date": (
+        lambda: table().assign(seen=pd.Timestamp("2024-05-01")),
+        r"X must hold numbers; got Timestamp\('2024-05-01 .* column 'seen'",
+    ),
+    "an array of dates": (
+        lambda: np.full((12, 5), np.datetime64("2024-05-01")),
+        r"X must hold numbers; got datetime.date\(2024, 5, 1\) in row 0, column 0",
+    ),
+    "an array of times": (
+        lambda: np.full((12, 5), np.timedelta64(3, "h")),
+        r"X must hold numbers; got Timedelta\('0 days 03:00:00'\) in row 0, column 0",
+    ),
+    "a masked array of text": (
+        lambda: np.ma.array(table().to_numpy().astype(str), mask=False),
+        r"X must hold numbers; got '.*' in row 0, column 0",
+    ),
+    "a column that is masked": (
+        lambda: np.ma.array(table().to_numpy(), mask=np.arange(5) == np.ones((12, 1))),
+        r"X must have a measured entry in every column; got none in column \[1\]",
+    ),
+    "a number too large to square": (
+        lambda: with_cell(3, 2, 1e155, table()),
+        r"X must hold values of at most \de\+\d+ in float(64|32); got 1\.0e\+155",
+    ),
     "nothing": (lambda: None, r"X must be a matrix, rows = samples; got None"),
     "a name": (
         lambda: "gdsc1_auc",
@@ -126,9 +151,10 @@ FILE_CASES = {
     "a number as text": r"must hold .*; got '0,5' \(decimals take a point",
     "rows of unequal lengths": r"my.csv must have equally many cells in each line; g",
 }
-# parameter -> bad values, and what the sentence says is allowed
+# parameter, or class and parameter -> bad values, and what the sentence says is allowed
 POSITIVE = ([0, -1.5, np.nan, np.inf, "1", None, True], "a positive number")
 WHOLE = ([0, -3, 2.5, np.nan, "9", None, True], "a whole number from 1 up")
+FROM_0 = ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up")
 CHOICE = (["other", 7, ["mad"]], r"one of \(")
 BAD_VALUES = {
     "lam": POSITIVE,
@@ -136,14 +162,21 @@ BAD_VALUES = {
     "eta": POSITIVE,
     "init_scale": POSITIVE,
     "learning_rate": POSITIVE,
-    "weight_decay": ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up"),
-    "tol": ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up"),
+    "eps": POSITIVE,
+    "tau": POSITIVE,
+    "fdr": POSITIVE,
+    "weight_decay": FROM_0,
+    "alpha": FROM_0,
+    "tol": FROM_0,
     "validation_fraction": ([-0.1, np.nan, "0", None], "a number from 0 up"),
     "random_state": ([-1, 0.5, None, "0"], "a whole number from 0 up"),
     "max_iter": WHOLE,
     "patience": WHOLE,
     "look_every": WHOLE,
+    "n_starts": WHOLE,
+    "rank": WHOLE,
     "hidden": ([(), 100, None, "100"], "a tuple of widths"),
+    ("DualBranchNMF", "hidden"): ([0, 2.5, (100,), None], "a whole number from 1 up"),
     "accelerate": (["no", None, 2], r"one of \("),
     "loss": CHOICE,
     "scale": CHOICE,
@@ -153,6 +186,8 @@ BAD_VALUES = {
     "mode": CHOICE,
     "keep": CHOICE,
     "loadings": CHOICE,
+    "eta_unit": CHOICE,
+    "line_axis": ([2, -1, "rows", None], r"one of \(0, 1\)"),
     "device": (["gpu", "cuda:7", None], r"one of \('auto', 'cpu', 'cuda'\)"),
     "dtype": (["float16", "int64", None], r"one of \('float64', 'float32'\)"),
 }
@@ -215,13 +250,47 @@ def test_a_file_without_numbers_is_refused(tmp_path, content):
 def test_every_bad_value_of_every_parameter_is_refused(knob, make):
     cls, name = knob
     needed = WITH.get((cls.__name__, name), {})
-    values, allowed = BAD_VALUES.get(name, ([], ""))
+    values, allowed = BAD_VALUES.get(
+        (cls.__name__, name), BAD_VALUES.get(name, ([], ""))
+    )
     assert bool(values) != (name in HANDED_ON), "a parameter without a bad value"
     for value in values:
         model = make(cls, **{**needed, name: value})
         says = rf"^{name} must be {allowed}.*; got {re.escape(repr(value))}"
         with pytest.raises(ValueError, match=says):
             model.fit(table())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_is_masked_in_an_array_is_a_gap(estimator_class, make):
+    X = table().to_numpy(copy=True)
+    X[4, 3] = 1e9  # hidden by the mask
+    gap = np.zeros(X.shape, bool)
+    gap[4, 3] = True
+    masked = make(estimator_class).fit(np.ma.array(X, mask=gap))
+    plain = make(estimator_class).fit(table())
+    np.testing.assert_array_equal(masked.corrected_, plain.corrected_)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_too_large_for_the_dtype_is_refused(estimator_class, make, dtype):
+    value = {"float32": 1e20, "float64": 1e155}[dtype]
+    model = make(estimator_class)
+    names = model.get_params()
+    model.set_params(**{n: dtype for n in names if n.split("__")[-1] == "dtype"})
+    says = rf"^X must hold values of at most .* in {dtype}; got 1\.0e\+\d+ in row 3, "
+    with pytest.raises(ValueError, match=says) as refusal:
+        model.fit(with_cell(3, 2, value, table()))
+    assert "\n" not in str(refusal.value)
+
+
+def test_numbers_above_their_range_are_refused(make):
+    for cls, name in (("DualBranchNMF", "alpha"), ("ResidualThresholdedDMF", "fdr")):
+        model = make(getattr(denoise, cls), **{name: 1.5})
+        with pytest.raises(ValueError, match=rf"{name} must be .* 1; got 1\.5"):
+            model.fit(table())
+    with pytest.raises(ValueError, match="rank must be at most 5; got 6"):
+        make(denoise.DualBranchNMF, rank=6).fit(table())
 
 
 @pytest.mark.parametrize("kind", MASKS)

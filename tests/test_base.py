@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from latentomics.base import check_choice, check_whole, first, hold_out
+from latentomics.base import check_choice, check_size, check_whole, first, hold_out
 
 
 @pytest.fixture
@@ -60,3 +60,16 @@ def test_a_list_is_no_choice():
 def test_a_long_list_is_cut():
     assert first(np.arange(5)) == "[0, 1, 2, 3, 4]"
     assert first(np.arange(9)) == "[0, 1, 2, 3, 4] and 4 more"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_value_is_too_large_where_its_squares_would_overflow(dtype):
+    top = float(np.finfo(dtype).max)
+    X = np.full((30, 20), np.nan)
+    X[4, 7] = -((top / 600) ** 0.5) / 100
+    check_size(X * 0.999, dtype)
+    says = rf"X must hold values of at most .* in {dtype}; got -.* in row 4, column 7"
+    with pytest.raises(ValueError, match=says):
+        check_size(X * 1.001, dtype)
+    # 600 of them, a hundred times as large, are still a finite sum of squares
+    assert (100 * X[4, 7]) ** 2 * 600 <= top * (1 + 1e-12)

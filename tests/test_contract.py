@@ -16,6 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 DEEP = {
     "hidden": (5,),
     "eta": 1.7,
+    "eta_unit": "noise",
     "scale": None,
     "init": "gaussian",
     "init_scale": 0.2,
@@ -28,9 +29,11 @@ DEEP = {
     "look_every": 7,
     "tol": 0.5,
     "max_iter": 40,
+    "n_starts": 2,
     "random_state": 1,
     "dtype": "float64",
 }
+BAND = {"tol": 0.1, "max_iter": 3, "dtype": "float32"}
 # For every parameter of every estimator another value, and in WITH what else must
 # be set for it to matter. An estimator or a parameter that is missing here fails.
 OTHER = {
@@ -54,8 +57,29 @@ OTHER = {
         "max_iter": 3,
         "dtype": "float32",
     },
+    "NuclearNormBall": {**BAND, "eps": 0.5},
+    "RobustPCA": {**BAND, "tau": 0.5},
     "DeepMatrixFactorization": {**DEEP, "loss": "trimmed"},
-    "ResidualThresholdedDMF": {**DEEP, "mode": "post", "keep": "none"},
+    "ResidualThresholdedDMF": {
+        **DEEP,
+        "mode": "post",
+        "keep": "none",
+        "line_axis": 1,
+        "fdr": 1e-9,
+    },
+    "DualBranchNMF": {
+        "rank": 2,
+        "hidden": 5,
+        "alpha": 0.8,
+        "learning_rate": 0.02,
+        "validation_fraction": 0.3,
+        "patience": 2,
+        "look_every": 7,
+        "tol": 0.5,
+        "max_iter": 40,
+        "random_state": 1,
+        "dtype": "float64",
+    },
     "CellSearch": {
         "estimator": GeneralSensitivity(),
         "grid": {"lam": [1.0, 3.0]},
@@ -68,11 +92,26 @@ WITH = {
     ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
     ("GeneralSensitivity", "max_iter"): {"loadings": "fitted"},
     ("DeepMatrixFactorization", "eta"): {"loss": "huber"},
+    ("DeepMatrixFactorization", "eta_unit"): {"loss": "huber"},
     ("DeepMatrixFactorization", "patience"): {"tol": 0.5},
     ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": "trimmed"},
     ("ResidualThresholdedDMF", "patience"): {"tol": 0.5},
     ("ResidualThresholdedDMF", "tol"): {"patience": 2},
+    ("ResidualThresholdedDMF", "line_axis"): {"keep": "enriched"},
+    ("ResidualThresholdedDMF", "fdr"): {"keep": "enriched", "eta": 1.0},
+    ("DualBranchNMF", "patience"): {"tol": 0.5},
+    ("DualBranchNMF", "tol"): {"patience": 2, "learning_rate": 0.03},
     ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
+}
+# X -> what else `fit` must be given for a parameter to matter, and with which X
+FIT_WITH = {
+    # as many rows as columns, since either may be the lines
+    ("ResidualThresholdedDMF", "line_axis"): lambda X: (
+        X[:20],
+        {"groups": ["skin", "blood"] * 10},
+    ),
+    # the lines in which one drug has its spikes
+    ("ResidualThresholdedDMF", "fdr"): lambda X: (X, {"groups": X[:, 1] > 6}),
 }
 # Must not change the answer; what they do is tested in other places
 SILENT = {"device": "cpu", "progress": list}
@@ -231,8 +270,9 @@ def test_each_parameter_moves_the_result(knob, make, X):
     cls, name = knob
     other = SILENT | OTHER[cls.__name__]
     needed = WITH.get((cls.__name__, name), {})
-    base = make(cls, **needed).fit(X)
-    moved = make(cls, **{**needed, name: other[name]}).fit(X)
+    X, given = FIT_WITH.get((cls.__name__, name), lambda X: (X, {}))(X)
+    base = make(cls, **needed).fit(X, **given)
+    moved = make(cls, **{**needed, name: other[name]}).fit(X, **given)
     assert same_fit(base, moved) == (name in SILENT)
 
 

@@ -62,12 +62,12 @@ def check_table(X, name="X"):
                     f"{name} must have unique {axis} names; got {twice[0]!r} "
                     f"{(labels == twice[0]).sum()} times"
                 )
-    elif np.asarray(X).dtype.kind not in "OU" or np.asarray(X).ndim != 2:
+    elif np.asarray(X).dtype.kind not in "OUmM" or np.asarray(X).ndim != 2:
         return  # numbers, or what scikit-learn refuses well, such as a sparse matrix
     else:
         X = pd.DataFrame(np.asarray(X, dtype=object))
     for column in X.columns[~X.dtypes.map(pd.api.types.is_numeric_dtype)]:
-        other = X[column][~X[column].map(_is_number_or_gap)]
+        other = X[column][~X[column].map(_may_be_a_number)]
         if len(other):
             raise ValueError(
                 f"{name} must hold numbers; got {other.iloc[0]!r} "
@@ -75,10 +75,11 @@ def check_table(X, name="X"):
             )
 
 
-def _is_number_or_gap(cell):
-    if isinstance(cell, Real | np.bool_):
+def _may_be_a_number(cell):
+    """Whether a cell is a number, a gap, or an object that scikit-learn refuses."""
+    if isinstance(cell, Real | np.bool_) or not pd.api.types.is_scalar(cell):
         return True
-    return pd.api.types.is_scalar(cell) and cell is not pd.NaT and pd.isna(cell)
+    return cell is not pd.NaT and pd.isna(cell)
 
 
 def check_shape(X, name="X"):
@@ -212,7 +213,7 @@ class GappyMatrixEstimator(BaseEstimator):
     def _checked(self, X):
         """Return `X` as an array, once nothing is wrong with it."""
         if np.ma.isMaskedArray(X):  # what is masked was not measured
-            X = X.astype(float).filled(np.nan)
+            X = X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
         check_table(X)
         X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
         check_finite(X)

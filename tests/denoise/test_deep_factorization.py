@@ -333,3 +333,61 @@ def test_steps_too_large_are_said(small):
     )
     with pytest.raises(FloatingPointError, match="take smaller steps"):
         model.fit(small)
+
+
+def test_of_several_starts_the_mean_is_taken(small, rng):
+    held = (rng.random(small.shape) < 0.15) & (np.arange(9) > 0)
+    given = {"scale": "mad", "random_state": 4}
+    model = fit(fixed(150, n_starts=3, **given), small, validation=held)
+    ones = [
+        fit(fixed(150, **{**given, "random_state": k}), small, validation=held)
+        for k in (4, 5, 6)
+    ]
+    assert_allclose(model.low_rank_, np.mean([m.low_rank_ for m in ones], axis=0))
+    assert (ones[0].low_rank_ != ones[1].low_rank_).any()
+    # all else is of the start that the entries held out like best
+    best = min(ones, key=lambda m: m.validation_error_.min())
+    assert_array_equal(model.validation_error_, best.validation_error_)
+    assert model.trace_.objective == best.trace_.objective
+    for ours, theirs in zip(model.factors_, best.factors_, strict=True):
+        assert_array_equal(ours, theirs)
+
+
+def test_a_mean_of_starts_is_nearer_to_the_truth_than_one(gappy):
+    truth, X = gappy
+    given = {"hidden": (20,), "learning_rate": 3e-3}
+    held = (np.random.default_rng(0).random(X.shape) < 0.1) & (np.arange(20) > 0)
+    ones = [
+        DeepMatrixFactorization(**given, random_state=k).fit(X, validation=held)
+        for k in range(3)
+    ]
+    mean = DeepMatrixFactorization(**given, n_starts=3).fit(X, validation=held)
+    error = np.linalg.norm(mean.low_rank_ - truth)
+    # by convexity at most the mean of theirs
+    assert error < np.mean([np.linalg.norm(m.low_rank_ - truth) for m in ones])
+
+
+@pytest.mark.parametrize("scale", ["mad", None])
+@pytest.mark.parametrize("n_starts", [1, 2])
+def test_the_noise_is_the_robust_deviation_of_the_fitted_residuals(
+    small, rng, scale, n_starts
+):
+    held = (rng.random(small.shape) < 0.15) & (np.arange(9) > 0)
+    model = fit(fixed(100, scale=scale, n_starts=n_starts), 10 * small, validation=held)
+    left = np.where(held, np.nan, 10 * small)
+    middle = np.nanmedian(left, axis=0)
+    mad = 1.4826 * np.nanmedian(np.abs(left - middle), axis=0)
+    R = np.abs(left - model.low_rank_) / {"mad": mad, None: 1.0}[scale]
+    R = np.sort(R[~np.isnan(R)])
+    assert_allclose(model.noise_, 1.4826 * R[(len(R) - 1) // 2], rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", ["huber", "trimmed"])
+def test_eta_may_count_noises(small, loss):
+    # as many as there are make the bound that eta alone would have been
+    model = fit(fixed(100, loss=loss, eta=3.0, eta_unit="noise"), small)
+    assert np.isfinite(model.low_rank_).all()
+    far = fit(fixed(100, loss=loss, eta=1e4, eta_unit="noise"), small)
+    squared = fit(fixed(100), small)
+    assert_allclose(far.low_rank_, squared.low_rank_, atol=1e-12)
+    assert (model.low_rank_ != far.low_rank_).any()

@@ -127,3 +127,12 @@ def test_entries_held_out_do_not_move_the_fit(response, rng):
     mean = np.nanmean(mean, axis=0)
     specific = response - one.low_rank_ + mean
     assert_allclose(one.corrected_[held], specific[held], atol=1e-12)
+
+
+@pytest.mark.parametrize("loadings", ["equal", "fitted"])
+@pytest.mark.parametrize("scale", [1e-200, 1e-150, 1e140])
+def test_tiny_and_huge_numbers_are_only_a_unit(gappy_response, loadings, scale):
+    one = GeneralSensitivity(loadings).fit(gappy_response)
+    other = GeneralSensitivity(loadings).fit(gappy_response * scale)
+    assert_allclose(other.sensitivity_, one.sensitivity_, atol=1e-9)
+    assert_allclose(other.corrected_ / scale, one.corrected_, rtol=1e-7, atol=1e-9)

@@ -2,12 +2,17 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
+from latentomics.arrays import generator
 from latentomics.denoise import DeepMatrixFactorization, ResidualThresholdedDMF
+from latentomics.denoise.chain import start_factors
+from latentomics.denoise.descent import measured_bound, moving_bound
 
 ETA = 2.5
+NOISY = {"eta_unit": "noise"}
 SCALES = pytest.mark.parametrize(("scale", "eta"), [("mad", 1.5), (None, ETA)])
 
 
@@ -211,3 +216,153 @@ def test_half_is_still_allowed():
 def test_messages(spiked, given, message):
     with pytest.raises(ValueError, match=message):
         fixed(1, **given).fit(spiked[2])
+
+
+def noise_of(R):
+    """1.4826 times torch's median, the lower one of an even number."""
+    R = np.sort(np.abs(R[~np.isnan(R)]))
+    return 1.4826 * R[(len(R) - 1) // 2]
+
+
+@SCALES
+@pytest.mark.parametrize("mode", ["in_loop", "post", "clamp"])
+def test_in_noise_units_spikes_are_the_residuals_of_eta_noises(
+    spiked, scale, eta, mode
+):
+    X = 100 + spiked[2]
+    model = fit(fixed(150, scale=scale, mode=mode, eta=eta, **NOISY), X)
+    R = (X - model.low_rank_) / spread_of(X, scale)
+    assert_allclose(model.noise_, noise_of(R), rtol=1e-9)
+    assert_array_equal(model.kept_, np.nan_to_num(np.abs(R)) >= eta * model.noise_)
+    assert 5 < model.kept_.sum() < 300
+
+
+@pytest.mark.parametrize(("eta", "says"), [(2.5, "most"), (60.0, "first fit")])
+def test_the_bound_in_noise_units_is_that_of_two_fits_by_hand(spiked, eta, says):
+    # with one look, at the end, each fit takes its bound from its start
+    X = spiked[2]
+    start = start_factors([30, 10, 20], "balanced", 1e-3, generator(0))
+    R = X - np.nanmedian(X) - torch.linalg.multi_dot(start).numpy()
+    trimmed = {"cls": DeepMatrixFactorization, "loss": "trimmed"}
+    first = fit(fixed(150, **trimmed, eta=eta * noise_of(R)), X)
+    size = np.sort(np.abs(R[~np.isnan(R)]))
+    most = size[int(np.ceil(0.8 * len(size))) - 1] * (1 + 4 * np.finfo(float).eps)
+    bounds = {"first fit": eta * first.noise_, "most": most}
+    assert max(bounds, key=bounds.get) == says
+    second = fit(fixed(150, **trimmed, eta=bounds[says]), X)
+    ours = fit(fixed(150, eta=eta, **NOISY), X)
+    assert_allclose(ours.low_rank_, second.low_rank_, atol=1e-9)
+    assert_allclose(ours.noise_, second.noise_, rtol=1e-9)
+
+
+def test_the_bound_moves_with_the_residuals_of_the_first_fit():
+    R, fitted = torch.tensor([0.0, -1.0, 2.0, -7.0, 90.0, 0.0]), torch.arange(6) < 5
+    assert_allclose(moving_bound(3.0)(R, fitted), 3 * 1.4826 * 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    "R", [[1.0, -1.0, 1.0, -1.0], [1.0, 2.0, 3.0, 4.0], [-3.0, 1.0, 0.3]]
+)
+def test_four_fifths_are_left_to_fit(R, dtype):
+    R = torch.tensor([*R, 99.0], dtype=dtype)
+    fitted = R < 99
+    bound = measured_bound(1e-9)(R, fitted)
+    assert ((R[fitted].abs() < bound).double().mean()) >= 0.8
+    assert measured_bound(50.0)(R, fitted) == 50
+
+
+def test_structured_data_are_not_refused_in_noise_units(gappy):
+    # the structure is 20 times the noise: where 2.5 noises trim nearly all at the
+    # start, the bound begins above most entries and falls as the fit learns
+    X = gappy[1]
+    held = (np.random.default_rng(0).random(X.shape) < 0.1) & (np.arange(20) > 0)
+    given = {"scale": None, "hidden": (20,), "learning_rate": 3e-3}
+    model = ResidualThresholdedDMF(ETA, **given, **NOISY).fit(X, validation=held)
+    with pytest.raises(ValueError, match=r"eta must leave at least half .* trims 9.%"):
+        ResidualThresholdedDMF(ETA * model.noise_, **given).fit(X, validation=held)
+    fitted = ~np.isnan(X) & ~held
+    assert model.kept_[fitted].mean() <= 0.4
+
+
+@pytest.mark.parametrize("keep", ["all", "abrupt"])
+def test_eta_in_noise_units_has_no_units(spiked, keep):
+    X = spiked[2]
+    one = fit(fixed(150, scale="mad", keep=keep, **NOISY), X)
+    other = fit(fixed(150, scale="mad", keep=keep, **NOISY), X * 2**10)
+    assert_array_equal(other.low_rank_, one.low_rank_ * 2**10)
+    assert_array_equal(other.kept_, one.kept_)
+    # with scale=None the start and the steps have units: X of 2^10, factors of 2^5,
+    # slopes of 2^15; only eta stays. SGD, since Adam adds a constant to its slopes
+    given = {"scale": None, "keep": keep, "optimizer": "sgd", **NOISY}
+    one = fit(fixed(150, **given, init_scale=2**-10, learning_rate=0.1), X)
+    large = {"init_scale": 1.0, "learning_rate": 0.1 / 2**10}
+    other = fit(fixed(150, **given, **large), X * 2**10)
+    assert_array_equal(other.low_rank_, one.low_rank_ * 2**10)
+    assert_array_equal(other.kept_, one.kept_)
+
+
+def slow_changes(X, n_iter, eta):
+    """Largest change of each entry over plain steps on the trimmed loss, autograd's."""
+    Z = torch.tensor(X - np.nanmedian(X))
+    seen = ~Z.isnan()
+    start = start_factors(
+        [*X.shape[:1], 10, X.shape[1]], "balanced", 1e-3, generator(0)
+    )
+    factors = [M.clone().requires_grad_() for M in start]
+    adam = torch.optim.Adam(factors, lr=0.01)
+    largest = torch.zeros_like(Z)
+    for _ in range(n_iter):
+        before = (factors[0] @ factors[1]).detach()
+        adam.zero_grad()
+        R = Z - factors[0] @ factors[1]
+        (R[seen].square().clamp(max=eta**2).mean() / 2).backward()
+        adam.step()
+        after = (factors[0] @ factors[1]).detach()
+        largest = torch.maximum(largest, (after - before).abs())
+    return largest.numpy()
+
+
+@pytest.mark.parametrize("n_iter", [1, 2, 60])
+def test_abrupt_changes_are_those_of_a_plain_loop(spiked, n_iter):
+    X = spiked[2]
+    model = fit(fixed(n_iter, keep="abrupt"), X)
+    change = slow_changes(X, n_iter, ETA)
+    assert_allclose(model.change_, change, atol=1e-10)
+    seen = ~np.isnan(X)
+    middle = np.sort(change[seen])[(seen.sum() - 1) // 2]
+    usual = middle + 3 * noise_of(change[seen] - middle)
+    R = np.nan_to_num(np.abs(X - model.low_rank_))
+    assert_array_equal(model.kept_, (R >= ETA) & (change > usual))
+    turned = fit(fixed(n_iter, keep="abrupt"), X.T)
+    assert_allclose(turned.change_.T, model.change_, atol=1e-9)
+    assert_array_equal(turned.kept_.T, model.kept_)
+
+
+def test_abrupt_keeps_some_of_the_spikes_and_moves_nothing_else(spiked):
+    X = spiked[2]
+    model, every = (
+        fit(fixed(60, keep=keep, mode="post"), X) for keep in ("abrupt", "all")
+    )
+    assert_array_equal(model.low_rank_, every.low_rank_)
+    assert not (model.kept_ & ~every.kept_).any()
+    assert 0 < model.kept_.sum() < every.kept_.sum()
+
+
+def test_changes_are_in_the_units_of_x(spiked):
+    X = spiked[2]
+    one, other = (
+        fit(fixed(60, keep="abrupt", scale="mad", eta=1.5), M) for M in (X, X * 2**10)
+    )
+    assert_array_equal(other.change_, one.change_ * 2**10)
+
+
+def test_a_fit_without_noise_gives_back_no_gap():
+    # more than half of it fits exactly: the noise is 0, and so is the bound
+    X = np.zeros((12, 9))
+    X[0, 0], X[3, 4] = 5, np.nan
+    given = {"scale": "raw", "init": "identity", "hidden": (5,)}
+    model = fit(fixed(50, **given, **NOISY), X)
+    assert model.noise_ == 0
+    assert not model.kept_[3, 4]
+    assert np.isfinite(model.corrected_).all()

@@ -1,7 +1,11 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
 
 from latentomics.denoise import CellSearch, ResidualThresholdedDMF, SoftImpute
 from latentomics.denoise import search as module
@@ -144,6 +148,65 @@ def test_both_scores_are_the_ones_of_the_deep_factorizations():
     from latentomics.denoise.deep_factorization import SCORES
 
     assert module.SCORES.keys() == SCORES.keys()
+
+
+@pytest.mark.parametrize(
+    ("lams", "edge"), [([0.1, 0.5, 2.0], "2"), ([2.0, 4.0, 20.0], "2")]
+)
+def test_a_best_value_at_the_end_of_the_grid_is_warned_of(X, held, lams, edge):
+    with pytest.warns(UserWarning, match=rf"the best lam={edge} is at the end of the"):
+        CellSearch(SoftImpute(), {"lam": lams}).fit(X, validation=held)
+
+
+@pytest.mark.parametrize(
+    "grid",
+    [
+        GRID,  # the best is inside
+        {"lam": [2.0, 4.0]},  # two have nothing but ends
+        {"lam": [2.0], "accelerate": [True, False]},  # not a number
+        {"lam": [2.0], "dtype": ["float64", "float32"]},
+    ],
+)
+def test_nothing_is_warned_of_otherwise(X, held, grid):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CellSearch(SoftImpute(), grid).fit(X, validation=held)
+
+
+@pytest.mark.parametrize("estimator", [None, "SoftImpute", SoftImpute, Ridge()])
+def test_what_is_no_denoising_estimator_is_refused(X, estimator):
+    with pytest.raises(ValueError, match=r"estimator must be a denoising .*; got "):
+        CellSearch(estimator, GRID).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("grid", "says"),
+    [
+        ({"lamb": [1.0]}, r"grid must be one of \('accelerate'.*'lam'.*; got 'lamb'"),
+        ({3: [1.0]}, r"grid must be one of \('accelerate'.*'lam'.*; got 3"),
+        ({"lam": 3.0}, r"grid must be a dict of .* lists?.*; got \{'lam': 3\.0\}"),
+        ({"lam": []}, r"grid must be a dict of .*; got \{'lam': \[\]\}"),
+        ({"lam": "123"}, r"grid must be a dict of .*; got \{'lam': '123'\}"),
+        (None, r"grid must be a dict of .*; got None"),
+        ("lam", r"grid must be a dict of .*; got 'lam'"),
+        ([], r"grid must hold a point; got an empty list"),
+    ],
+)
+def test_what_is_no_grid_is_refused(X, grid, says):
+    with pytest.raises(ValueError, match=says):
+        CellSearch(SoftImpute(), grid).fit(X)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_all_else_goes_to_every_fit(X, held):
+    given = {"hidden": (4,), "max_iter": 20, "keep": "enriched"}
+    search = CellSearch(ResidualThresholdedDMF(**given), {"eta": [2.0, 3.0]})
+    groups = np.array(["skin", "lung"])[np.arange(30) % 2]
+    search.fit(X, validation=held, groups=groups)
+    alone = clone(search.best_estimator_).fit(X, validation=held, groups=groups)
+    pd.testing.assert_frame_equal(search.best_estimator_.enrichment_, alone.enrichment_)
+    with pytest.raises(ValueError, match=r"groups must be given to fit"):
+        search.fit(X, validation=held)
 
 
 def test_of_equal_points_the_first_wins(gappy):

@@ -6,8 +6,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from latentomics.denoise import (
     CellSearch,
     DeepMatrixFactorization,
+    DualBranchNMF,
     GeneralSensitivity,
+    NuclearNormBall,
     ResidualThresholdedDMF,
+    RobustPCA,
     SoftImpute,
     StablePCP,
 )
@@ -18,11 +21,15 @@ SHORT = {"hidden": (4,), "max_iter": 20, "device": "cpu"}
 ESTIMATORS = [
     SoftImpute(max_iter=50, device="cpu"),
     StablePCP(max_iter=50, device="cpu"),
+    NuclearNormBall(max_iter=50, device="cpu"),
+    RobustPCA(max_iter=50, device="cpu"),
     GeneralSensitivity(device="cpu"),
     GeneralSensitivity("fitted", max_iter=50, device="cpu"),
     DeepMatrixFactorization(**SHORT),
     ResidualThresholdedDMF(**SHORT),
     ResidualThresholdedDMF(**SHORT, mode="post"),
+    ResidualThresholdedDMF(**SHORT, eta_unit="noise", n_starts=2, keep="abrupt"),
+    DualBranchNMF(1, **{**SHORT, "hidden": 4}),
     CellSearch(SoftImpute(max_iter=20, device="cpu"), {"lam": [1.0, 2.0]}),
 ]
 

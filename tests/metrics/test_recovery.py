@@ -102,6 +102,13 @@ def test_flagging_everything_shows_why_ibre_alone_misleads(planted):
     assert_allclose(ours["precision"], spikes.mean())
 
 
+@pytest.mark.parametrize("name", ["D", "L_hat", "S_true", "seen", "block"])
+def test_arrays_of_unlike_shapes_are_refused(planted, name):
+    for wrong in (planted[name][:-1], planted[name].T, planted[name][0]):
+        with pytest.raises(ValueError, match=r"must have one shape; got \[.*\(12, 9\)"):
+            spike_scores(**{**planted, name: wrong}, eta=0.15)
+
+
 def test_without_flags_or_block_nothing_divides_by_zero(planted):
     planted["L_hat"] = planted["D"]
     planted["block"] = np.zeros(SHAPE, bool)

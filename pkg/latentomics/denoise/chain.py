@@ -45,8 +45,15 @@ def tails(factors):
     return products[::-1]
 
 
-def chain_gradient(factors, products, G):
-    """Gradient for each factor, from the gradient `G` for the whole product.
+def in_one_piece(factors):
+    """Copy tensors into a flat one; return it, and them as its views."""
+    flat = torch.cat([M.reshape(-1) for M in factors])
+    parts = flat.split([M.numel() for M in factors])
+    return flat, [part.view(M.shape) for part, M in zip(parts, factors, strict=True)]
+
+
+def chain_gradient(factors, products, G, out=None):
+    """Return the gradient for each factor, from the gradient `G` for the product.
 
     With A the factors before the i-th and B those after it (book:
     ``eq-chain-gradient``), it is A' G B'; A' G is carried along as `G`.
@@ -57,9 +64,12 @@ def chain_gradient(factors, products, G):
     products : list of tensor
         From :func:`tails`.
     G : tensor of shape (n, p)
+    out : list of tensor, optional
+        Where to write them; shapes as of `factors`.
     """
-    gradients = []
-    for M, after in zip(factors, products[1:], strict=False):
-        gradients.append(G @ after.T)
+    out = [torch.empty_like(M) for M in factors] if out is None else out
+    for M, after, into in zip(factors, products[1:], out, strict=False):
+        torch.mm(G, after.T, out=into)
         G = M.T @ G
-    return [*gradients, G]
+    out[-1].copy_(G)
+    return out

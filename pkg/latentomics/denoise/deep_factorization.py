@@ -153,12 +153,16 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         Bound of the Huber and the trimmed loss, in scaled units (see `scale`).
     eta_unit : {"scaled", "noise"}, default="scaled"
         What `eta` counts: scaled units; or robust standard deviations of the
-        residuals, :math:`1.4826\,\mathrm{med}|r|`, taken anew at each look, so that
-        a rule such as 2.5 serves any data (book: ``eq-noise-units``).
+        residuals, :math:`1.4826\,\mathrm{med}|r|`, so that a rule such as 2.5 serves
+        any data (book: ``eq-noise-units``). A first fit measures them, its bound
+        moving along; those that count keep the bound, but never trim more than a
+        fifth of the entries.
     scale : {"mad", None, "raw"}, default="mad"
         "mad" centres each column by its median and divides it by 1.4826 times its
         median absolute deviation, so that `eta` counts robust standard deviations;
-        None only subtracts the median of all entries: `eta` is in the units of `X`.
+        None only subtracts the median of all entries: `eta` is in the units of `X`,
+        and so are `init_scale` and `learning_rate`, whose defaults suit entries
+        between 0.01 and 10.
         "raw" takes `X` as it is, as the paper does.
         A robust standard deviation is the spread of a drug *between* lines, which can
         be far larger than its noise; where noise is known, None is the better choice.

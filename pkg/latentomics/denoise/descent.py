@@ -1,9 +1,11 @@
 """One run of gradient descent on a product of matrices, from a small start."""
 
+import math
+
 import torch
 
 from latentomics.base import SCORES
-from latentomics.denoise.chain import chain_gradient, tails
+from latentomics.denoise.chain import chain_gradient, in_one_piece, tails
 from latentomics.denoise.optimizers import OPTIMIZERS
 from latentomics.denoise.scaling import noise_level
 from latentomics.linalg import clip, huber, trimmed, trimmed_slope
@@ -11,11 +13,12 @@ from latentomics.solvers import Patience, iterate
 
 # name -> (loss of a residual, its slope); the bound concerns the last two
 LOSSES = {
-    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R.clone()),
+    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R),
     "absolute": (lambda R, bound: R.abs(), lambda R, bound: R.sign()),
     "huber": (huber, clip),
     "trimmed": (trimmed, trimmed_slope),
 }
+LEAST_FITTED = 0.8  # of the entries, by a bound in units of the noise
 LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
 
 
@@ -31,7 +34,7 @@ class Descent:
     loss : str
         A key of `LOSSES`.
     bound : callable
-        Residuals of the fitted entries -> bound of the loss, asked at each look.
+        (residuals, `fitted`) -> bound of the loss, asked at each look.
     settings : estimator
         For its `look_every`, `patience`, `tol`, `max_iter`, `scoring`, `optimizer`,
         `learning_rate` and `weight_decay`.
@@ -57,14 +60,17 @@ class Descent:
 
     @torch.no_grad()
     def run(self, factors, *, abrupt=False):
-        """Descend from `factors`, which are overwritten, until patience ends.
+        """Descend from `factors` until patience ends.
 
         With `abrupt`, follow the largest change of each entry in one iteration.
         """
         self.change = torch.zeros_like(self.X) if abrupt else None
         start = OPTIMIZERS[self.settings.optimizer]
         decay, rate = self.settings.weight_decay, self.settings.learning_rate
-        self.move = start(factors, learning_rate=rate, weight_decay=decay)
+        # one tensor for the optimizer, whose cost per tensor is that of a small product
+        flat, factors = in_one_piece(factors)
+        self.slopes, self.slope_of = in_one_piece([M * 0 for M in factors])
+        self.move = start([flat], learning_rate=rate, weight_decay=decay)
         first = self.objective(factors)
         early = Patience(
             self.held_error if self.held.any() else self.objective,
@@ -89,21 +95,22 @@ class Descent:
     def step(self, factors):
         """Move all factors at once (book: ``eq-chain-gradient``)."""
         products = tails(factors)
-        R = products[0] - self.X
-        if self.count % self.settings.look_every == 0:
-            self.bound = self.new_bound(R[self.fitted])
-        self.count += 1
         if self.change is not None:
-            self._follow(products[0])
+            self._follow(products[0].clone())
+        R = products[0].sub_(self.X)  # the product itself is not needed again
+        if self.count % self.settings.look_every == 0:
+            self.bound = self.new_bound(R, self.fitted)
+        self.count += 1
         G = self.slope(R, self.bound).mul_(self.share)
-        self.move(chain_gradient(factors, products, G))
+        chain_gradient(factors, products, G, out=self.slope_of)
+        self.move([self.slopes])
         return factors
 
     def objective(self, factors):
         """Return the loss with the present bound (``eq-deep-factorization``)."""
         R = self.X - tails(factors)[0]
         if self.bound is None:
-            self.bound = self.new_bound(R[self.fitted])
+            self.bound = self.new_bound(R, self.fitted)
         penalty = sum(M.square().sum() for M in factors) / 2
         misfit = (self.loss(R, self.bound) * self.share).sum()
         return misfit + self.settings.weight_decay * penalty
@@ -125,14 +132,25 @@ class Descent:
 
 def fixed_bound(bound):
     """Return the rule of a bound that stays, whatever the residuals."""
-    return lambda R: bound
+    return lambda R, fitted: bound
 
 
 def moving_bound(eta):
     """Return the rule of a bound of `eta` robust deviations of the residuals."""
-    return lambda R: eta * float(noise_level(R))
+    return lambda R, fitted: eta * float(noise_level(R[fitted]))
 
 
 def measured_bound(bound):
-    """Return the rule of a bound that leaves at least half of the entries to fit."""
-    return lambda R: max(bound, float(R.abs().median()))
+    """Return the rule of a bound that leaves most of the entries to fit.
+
+    Where the structure is far larger than the noise, nearly every entry lies beyond
+    the bound at first, and a fit of the few others would never leave them.
+    """
+
+    def rule(R, fitted):
+        R = R[fitted].abs()
+        last = R.kthvalue(math.ceil(LEAST_FITTED * len(R))).values
+        above = 1 + 4 * torch.finfo(R.dtype).eps  # an entry at the bound is trimmed
+        return max(bound, above * float(last))
+
+    return rule

@@ -11,9 +11,10 @@ from latentomics.base import (
     check_whole,
     hold_out,
 )
+from latentomics.denoise.descent import LEFT_START
+from latentomics.denoise.optimizers import adam
 from latentomics.solvers import Patience, iterate
 
-LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
 START = 0.01  # standard deviation of an entry of W and H at the start
 
 
@@ -102,7 +103,7 @@ class DualBranchNMF(GappyMatrixEstimator):
         X = torch.where(fitted | held, X, 0)
         share = fitted.to(X.dtype) / fitted.sum()
         weights = [w.to(X).requires_grad_() for w in self._start(*X.shape)]
-        adam = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
+        move = adam(weights, learning_rate=self.learning_rate, weight_decay=0)
 
         def objective(weights):  # eq-dual-branch
             return ((X - self._product(weights)).square() * share).sum()
@@ -110,11 +111,10 @@ class DualBranchNMF(GappyMatrixEstimator):
         def held_error(weights):
             return (X - self._product(weights))[held].square().mean()
 
-        @torch.enable_grad()
         def step(weights):
-            adam.zero_grad()
-            objective(weights).backward()
-            adam.step()
+            with torch.enable_grad():
+                loss = objective(weights)
+            move(torch.autograd.grad(loss, weights))
             return weights
 
         score = held_error if held.any() else objective

@@ -47,6 +47,7 @@ def singular_value_paths(
     *,
     init_scale=1e-3,
     learning_rate=0.1,
+    weight_decay=0.0,
     n_iter=1000,
     look_every=10,
     random_state=0,
@@ -54,7 +55,9 @@ def singular_value_paths(
 ):
     r"""Follow the singular values of a product while plain gradient descent fits it.
 
-    .. math:: \min_{M_1, \dots, M_N} \tfrac12 \|P_\Omega(X - M_1 \cdots M_N)\|_F^2
+    .. math::
+        \min_{M_1, \dots, M_N} \tfrac12 \|P_\Omega(X - M_1 \cdots M_N)\|_F^2
+        + \frac{\mu}{2} \sum_i \|M_i\|_F^2
 
     From a balanced start (book: ``eq-balanced-start``), without momentum, so that the
     steps follow the flow of ``eq-singular-flow`` as closely as their size allows. A
@@ -74,6 +77,8 @@ def singular_value_paths(
     learning_rate : float, default=0.1
         Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, from where on steps
         jump over the valley.
+    weight_decay : float, default=0.0
+        :math:`\mu`, from 0 up, in the units of `X` for two factors.
     n_iter, look_every : int, default=1000, 10
     random_state : int, default=0
         Seed of the start.
@@ -91,8 +96,8 @@ def singular_value_paths(
         If the steps are so large that the product overflows.
     """
     check_shape(X)
-    check_positive(init_scale=init_scale)
-    check_not_negative(learning_rate=learning_rate)
+    check_positive(init_scale=init_scale, learning_rate=learning_rate)
+    check_not_negative(weight_decay=weight_decay)
     check_whole(n_iter=n_iter, look_every=look_every)
     check_whole(at_least=0, random_state=random_state)
     X = np.asarray(X, dtype=float)
@@ -113,7 +118,7 @@ def singular_value_paths(
             looks.append((k, s, float(R[held].square().mean().sqrt())))
         gradients = chain_gradient(factors, products, torch.where(fitted, R, 0))
         moves = zip(factors, gradients, strict=True)
-        factors = [M - learning_rate * g for M, g in moves]
+        factors = [M - learning_rate * (g + weight_decay * M) for M, g in moves]
     return Paths(*(np.array(column) for column in zip(*looks, strict=True)))
 
 

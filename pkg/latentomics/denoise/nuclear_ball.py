@@ -3,7 +3,7 @@
 import torch
 
 from latentomics.base import GappyMatrixEstimator, check_positive
-from latentomics.linalg import clip, nuclear_norm, svt
+from latentomics.linalg import nuclear_norm, svt
 from latentomics.solvers import admm
 
 STEP = 0.1  # first threshold on singular values, as a share of the largest
@@ -68,10 +68,12 @@ class NuclearNormBall(GappyMatrixEstimator):
         """
         check_positive(eps=self.eps)
         X, fitted, _ = self._read(X, validation)
+        low = torch.where(fitted, X - self.eps, -torch.inf)
+        high = torch.where(fitted, X + self.eps, torch.inf)
         X = torch.where(fitted, X, 0)
 
-        def into_band(A, t):
-            return torch.where(fitted, X - clip(X - A, self.eps), A)
+        def into_band(A, t):  # what lies in it stays to the last digit
+            return A.clamp(low, high)
 
         _, L, self.trace_ = admm(
             svt,

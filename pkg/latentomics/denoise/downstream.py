@@ -1,0 +1,262 @@
+"""Does a corrected screen serve better? Questions put to it, answered in tables."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.impute import KNNImputer
+from sklearn.linear_model import enet_path
+
+from latentomics.base import hold_out
+from latentomics.denoise.search import CellSearch
+from latentomics.metrics import clustering_accuracy
+
+NEIGHBOURS = (5, 10, 20, 40)
+N_LOOPS = 20  # of alternating means; they settle in fewer
+L1_RATIO, N_ALPHAS, ALPHA_RANGE = (
+    0.5,
+    8,
+    0.1,
+)  # smallest penalty as a share of the largest
+
+
+def rmse(R):
+    """Return the root of the mean square of `R`, in its units; NaN is left out."""
+    return float(np.sqrt(np.nanmean(np.square(R))))
+
+
+# A filler is (X, validation) -> (X filled, what it chose); X is (n lines, p drugs),
+# NaN in the gaps, and entries marked in `validation` serve for the choice alone.
+
+
+def drug_means(X, validation):
+    """Fill with the mean of the drug."""
+    means = np.nanmean(np.where(validation, np.nan, X), axis=0)
+    return np.broadcast_to(means, X.shape), ""
+
+
+def line_and_drug_means(X, validation):
+    """Fill with an effect of the line plus one of the drug, by least squares."""
+    X = np.where(validation, np.nan, X)
+    line = np.zeros((len(X), 1))
+    for _ in range(N_LOOPS):
+        drug = np.nanmean(X - line, axis=0)
+        line = np.nanmean(X - drug, axis=1, keepdims=True)
+    return line + drug, ""
+
+
+def nearest_lines(X, validation):
+    """Fill with the mean of the most similar lines; how many, `validation` says."""
+    shown = np.where(validation, np.nan, X)
+
+    def fill(k):
+        model = KNNImputer(n_neighbors=k, weights="distance")
+        return model.fit_transform(shown)
+
+    filled = {k: fill(k) for k in NEIGHBOURS}
+    best = min(filled, key=lambda k: rmse((X - filled[k])[validation]))
+    return filled[best], f"k={best}"
+
+
+def searched(estimator, grid):
+    """Return the filler that takes the low rank of the best of a grid.
+
+    Chosen by squared error, the score of the table.
+    """
+
+    def fill(X, validation):
+        search = CellSearch(estimator, grid, scoring="mse")
+        with warnings.catch_warnings():  # that the best is at an end, the table shows
+            warnings.filterwarnings("ignore", message="the best")
+            search.fit(X, validation=validation)
+        chosen = search.best_params_.items()
+        return search.low_rank_, ", ".join(f"{k}={v:g}" for k, v in chosen)
+
+    return fill
+
+
+def imputation_table(studies, fillers, *, fraction=0.1, random_state=0):
+    """Hide measured cells, fill, and compare with what was hidden.
+
+    Parameters
+    ----------
+    studies : dict of str to DataFrame
+        Rows = cell lines, columns = drugs; NaN marks a gap.
+    fillers : dict of str to callable
+    fraction : float, default=0.1
+        Share of the measured cells that is hidden for the test, and again of the
+        rest for the choice of parameters.
+    random_state : int, default=0
+
+    Returns
+    -------
+    DataFrame
+        Columns `study`, `method`, `rmse`, `mae` and `median_error` (of the absolute
+        errors) on the hidden cells, in the units of the study, and `chosen`.
+    """
+    rows = []
+    for study, D in studies.items():
+        D = D.to_numpy()
+        test = hold_out(~np.isnan(D), fraction, random_state)
+        X = np.where(test, np.nan, D)
+        validation = hold_out(~np.isnan(X), fraction, random_state + 1)
+        for method, fill in fillers.items():
+            filled, chosen = fill(X, validation)
+            size = np.abs((D - filled)[test])
+            scores = {"mae": size.mean(), "median_error": np.median(size)}
+            scores = {"rmse": rmse(size), **scores, "chosen": chosen}
+            rows.append({"study": study, "method": method, **scores})
+    return pd.DataFrame(rows)
+
+
+def line_folds(n_lines, n_folds=5, *, random_state=0):
+    """Return a fold number from 0 up for each line, folds of equal size."""
+    order = np.random.default_rng(random_state).permutation(n_lines)
+    folds = np.empty(n_lines, int)
+    folds[order] = np.arange(n_lines) % n_folds
+    return folds
+
+
+# A source of targets is (X, train) -> what a model is trained on, (n in train, p).
+
+
+def as_measured(X, train):
+    """Train on what was measured; a gap stays one."""
+    return X[train]
+
+
+def knn_filled(X, train):
+    """Train on the measured cells and gaps filled from the ten nearest lines."""
+    return KNNImputer(n_neighbors=10, weights="distance").fit_transform(X[train])
+
+
+def corrected_by(method):
+    """Return targets corrected by a fit to the training lines alone."""
+    return lambda X, train: clone(method).fit(X[train]).corrected_
+
+
+def corrected_before(corrected):
+    """Return targets of a fit to *all* lines, those of the test too: a leak."""
+    return lambda X, train: corrected[train]
+
+
+def drug_mean_predictions(X, folds):
+    """Predict the mean of each drug over the other folds, (n, p)."""
+    means = [np.nanmean(X[folds != fold], axis=0) for fold in range(folds.max() + 1)]
+    return np.array(means)[folds]
+
+
+def elastic_net_predictions(F, X, targets, folds, drugs):
+    """Predict responses of lines by elastic nets that never met them.
+
+    Parameters
+    ----------
+    F : array of shape (n_lines, n_genes)
+    X : array of shape (n_lines, n_drugs)
+        Responses as measured, NaN in the gaps.
+    targets : callable
+        (X, train) -> what to train on.
+    folds : int array of shape (n_lines,)
+        The fold after the one left out decides how strong the penalty is.
+    drugs : list of int
+        Columns of `X` to predict; `targets` may use all.
+
+    Returns
+    -------
+    ndarray of shape (n_lines, len(drugs))
+    """
+    n_folds = folds.max() + 1
+    predicted = np.full((len(X), len(drugs)), np.nan)
+    for fold in range(n_folds):
+        train = folds != fold
+        Y, inner = targets(X, train), folds[train] == (fold + 1) % n_folds
+        for k, j in enumerate(drugs):
+            fit = ~inner & ~np.isnan(Y[:, j])
+            B, center, mean = _path(F[train][fit], Y[fit, j])
+            guess = mean + (F[train][inner] - center) @ B
+            errors = [rmse(X[train][inner, j] - column) for column in guess.T]
+            beta = B[:, np.argmin(errors)]
+            predicted[~train, k] = mean + (F[~train] - center) @ beta
+    return predicted
+
+
+def _path(F, y):
+    """Return the coefficients (n_genes, n_alphas) of a path, and both means."""
+    center, mean = F.mean(axis=0), y.mean()
+    F, y = F - center, y - mean
+    largest = np.abs(F.T @ y).max() / len(y) / L1_RATIO  # from here on all are 0
+    alphas = largest * np.geomspace(1, ALPHA_RANGE, N_ALPHAS)
+    _, B, _ = enet_path(F, y, alphas=alphas, l1_ratio=L1_RATIO, tol=1e-2)
+    return B, center, mean
+
+
+def prediction_table(predictions, truths, seen):
+    """Score every prediction against every truth, on the same cells.
+
+    Parameters
+    ----------
+    predictions, truths : dict of str to array of shape (n, p)
+        `predictions` holds "drug_mean", the reference.
+    seen : bool array of shape (n, p)
+        The measured cells.
+
+    Returns
+    -------
+    DataFrame
+        Columns `trained_on`, `scored_on`, `rmse`, and `explained`, the share of the
+        mean square error of "drug_mean" that is gone.
+    """
+    rows = []
+    for truth, Y in truths.items():
+        naive = rmse((Y - predictions["drug_mean"])[seen])
+        for name, P in predictions.items():
+            error = rmse((Y - P)[seen])
+            explained = 1 - (error / naive) ** 2 if naive else float("nan")
+            scores = {"rmse": error, "explained": explained}
+            rows.append({"trained_on": name, "scored_on": truth, **scores})
+    return pd.DataFrame(rows)
+
+
+def exact_interval(hits, n):
+    """Return the 95% Clopper-Pearson interval of a share, two numbers."""
+    return tuple(binomtest(int(hits), int(n)).proportion_ci(method="exact"))
+
+
+def clustering_table(versions, groups, *, random_state=0, n_shuffles=200):
+    """Cluster items that belong to known groups, and compare.
+
+    Parameters
+    ----------
+    versions : dict of str to dict of str to DataFrame
+        version -> study -> matrix without gaps, rows = lines, columns = drugs.
+    groups : dict of (str, str) to Series
+        (study, "lines" or "drugs") -> the group of each item, by its name.
+    random_state : int, default=0
+        Of k-means and of the shuffling.
+    n_shuffles : int, default=200
+
+    Returns
+    -------
+    DataFrame
+        Columns `study`, `items`, `version`, `n`, `hits`, `accuracy` and its exact
+        interval `low`, `high`; `chance`, the mean accuracy of the same clusters
+        shuffled; `largest`, the share of the largest group.
+    """
+    rng, rows = np.random.default_rng(random_state), []
+    for (study, items), group in groups.items():
+        for version, frames in versions.items():
+            X = frames[study] if items == "lines" else frames[study].T
+            means = KMeans(group.nunique(), n_init=20, random_state=random_state)
+            found = means.fit_predict(X.loc[group.index].to_numpy())
+            accuracy = clustering_accuracy(group, found)
+            shuffled = [rng.permutation(found) for _ in range(n_shuffles)]
+            n, chance = len(group), [clustering_accuracy(group, s) for s in shuffled]
+            low, high = exact_interval(round(accuracy * n), n)
+            row = {"study": study, "items": items, "version": version, "n": n}
+            row |= {"hits": round(accuracy * n), "accuracy": accuracy}
+            row |= {"low": low, "high": high, "chance": np.mean(chance)}
+            rows.append(row | {"largest": group.value_counts(normalize=True).max()})
+    return pd.DataFrame(rows)

@@ -1,0 +1,129 @@
+"""How fast part II is: `make bench` runs this and stores ``book/results/speed.csv``.
+
+One thread and the CPU, or the GPU where there is one. The published loop and ours run
+side by side, on the same data, to the same error on the same held-out entries.
+"""
+
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from published_loop import published_loop
+from sklearn.exceptions import ConvergenceWarning
+
+from latentomics.arrays import generator
+from latentomics.data import load
+from latentomics.denoise import (
+    DeepMatrixFactorization,
+    ResidualThresholdedDMF,
+    experiments,
+)
+from latentomics.denoise.chain import chain_gradient, start_factors, tails
+
+ERROR = 0.0070  # mean squared, on the held-out entries of the two-block set
+OURS = {"scale": None, "scoring": "mse", "device": "cpu"}
+PUBLISHED = {"hidden": (500,) * 4, "sd": 1e-3, "learning_rate": 1e-3}
+BIG = (5000, 2000)
+REPEATS = 5
+
+
+def timed(work):
+    """Return the least seconds of several runs, after one to warm up."""
+    work()
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def fit(model, X, validation):
+    """Fit, and let too few iterations pass."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, validation=validation)
+
+
+def time_to_error(planted):
+    """Seconds until the held-out error is reached: ours, and the published loop."""
+    X, held = experiments.visible(planted), planted.validation
+    model = fit(DeepMatrixFactorization(**OURS, look_every=5), X, held)
+    reached = np.flatnonzero(model.validation_error_ <= ERROR)[0]
+    enough = {"max_iter": model.trace_.iteration[reached], "patience": 10**6}
+    ours = timed(lambda: fit(DeepMatrixFactorization(**OURS, **enough), X, held))
+    M, seen, held = map(torch.tensor, (planted.D, planted.seen, held))
+    theirs, iterations, _ = published_loop(
+        M, seen, held, **PUBLISHED, stop=lambda _, error: error <= ERROR
+    )
+    task = "two-block to validation MSE .0070"
+    yield _row(task, "ours", ours, iterations=enough["max_iter"])
+    yield _row(task, "published loop", theirs, iterations, dtype="float64")
+
+
+def per_iteration(planted, hidden, n_iter=400):
+    """Seconds of one iteration, and of its matrix products alone."""
+    X, held = experiments.visible(planted), planted.validation
+    given = {"hidden": hidden, "scale": None, "device": "cpu", "patience": 10**6}
+
+    def run(n):
+        model = ResidualThresholdedDMF(0.15, max_iter=n, **given)
+        return timed(lambda: fit(model, X, held))
+
+    factors = start_factors([800, *hidden, 100], "balanced", 1e-3, generator(0))
+    factors = [M.float() for M in factors]
+    G = torch.ones(800, 100)
+
+    def products():
+        for _ in range(n_iter):
+            chain_gradient(factors, tails(factors), G)
+
+    name = f"one iteration, {len(hidden) + 1} factors"
+    yield _row(name, "ours", (run(n_iter + 40) - run(40)) / n_iter)
+    yield _row(name, "matrix products alone", timed(products) / n_iter)
+
+
+def peak_memory():
+    """GiB that 20 iterations on 5,000 x 2,000 add to the process, which is a new one."""
+    code = "import denoise; print(*denoise.measure_memory())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent,
+    )
+    seconds, gib = map(float, done.stdout.split())
+    return _row("5,000 x 2,000", "ours", seconds, iterations=20, memory_gib=gib)
+
+
+def measure_memory():
+    """Return the seconds and the growth of the largest resident size, GiB, of a fit."""
+    torch.set_num_threads(1)
+    kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    X = np.random.default_rng(0).normal(size=BIG)
+    model = ResidualThresholdedDMF(2.5, max_iter=20, device="cpu", tol=0)
+    start = time.perf_counter()
+    fit(model, X, None)
+    seconds = time.perf_counter() - start
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - kib
+    return seconds, grown / 2**20
+
+
+def rows():
+    """Yield one dict per measurement."""
+    planted = load("rtdmf_twoblock")
+    yield peak_memory()
+    for hidden in ((100,), (100, 100)):
+        yield from per_iteration(planted, hidden)
+    yield from time_to_error(planted)
+
+
+def _row(task, who, seconds, iterations=1, dtype="float32", memory_gib=None):
+    row = {"task": task, "who": who, "seconds": seconds, "iterations": iterations}
+    return {**row, "dtype": dtype, "memory_gib": memory_gib}
