@@ -19,7 +19,22 @@ every_stamp = pytest.mark.parametrize("path", STAMPS, ids=lambda path: path.stem
 
 
 def test_every_table_has_its_stamp():
-    assert {p.stem for p in RESULTS.glob("*.csv")} == {p.stem for p in STAMPS}
+    tables = {p.stem for p in RESULTS.glob("*.csv")}
+    assert tables - {"speed"} == {p.stem for p in STAMPS}
+
+
+def test_the_table_of_speed_says_what_was_timed_and_where():
+    speed = table("speed")  # made by `make bench`, not by a notebook
+    told = ["part", "task", "who", "dtype", "device", "threads", "machine", "version"]
+    assert speed[told].notna().all(axis=None)
+    assert (speed["seconds"] > 0).all()
+    assert not speed.duplicated(["part", "task", "who"]).any()
+
+
+def test_part_ii_is_as_fast_as_it_says():
+    seconds = table("speed").set_index(["task", "who"])["seconds"]
+    task = "two-block to validation MSE .0070"
+    assert seconds[task, "published loop"] > 1000 * seconds[task, "ours"]
 
 
 @every_stamp
@@ -61,6 +76,14 @@ def test_rt_dmf_reaches_the_bar_on_the_published_sets(name, re, ibre):
     assert median.loc["rt_dmf", "re_15"] <= re
     assert median.loc["rt_dmf", "ibre_15"] <= ibre
     assert median.loc["rt_dmf", "f1_15"] > median.loc["constant", "f1_15"]
+
+
+@pytest.mark.parametrize("name", ["twoblock", "mixed", "fimm"])
+@pytest.mark.parametrize("rival", ["stable_pcp", "rt_dmf"])
+def test_the_mean_of_starts_beats_both_rivals_on_every_published_set(name, rival):
+    stored = table("denoise_simulation").query("set == @name")
+    median = stored.groupby("method")[["re_15", "ibre_15"]].median()
+    assert (median.loc["rt_dmf_mean"] < median.loc[rival]).all()
 
 
 def test_what_chapter_24_says_of_its_stored_table_holds():
