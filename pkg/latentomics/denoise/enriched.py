@@ -45,15 +45,17 @@ def enriched_spikes(signs, seen, masks, *, fdr):
     return kept, tests.reset_index()
 
 
-def group_masks(groups, n_lines):
+def group_masks(groups, lines):
     """Return which line belongs to which group, a DataFrame of bool, groups x lines.
 
     Parameters
     ----------
-    groups : array or table of labels, of shape (n_lines,) or (n_lines, n_kinds)
+    groups : array, Series or table of labels, of shape (n_lines,) or (n_lines, n_kinds)
         The group of each line; with several columns (tissue, subtype) the groups of
         each are named "column: label". Missing labels belong to no group.
-    n_lines : int
+    lines : Index
+        Names of the lines. Labels with names of their own are found by name; those
+        numbered from 0, and those of lines without names, go by position.
 
     Raises
     ------
@@ -63,16 +65,12 @@ def group_masks(groups, n_lines):
     if groups is None:
         raise ValueError('groups must be given to fit with keep="enriched"; got None')
     try:
-        labels = pd.DataFrame(groups).reset_index(drop=True)
+        labels = pd.DataFrame(groups)
     except ValueError:
         raise ValueError(
             f"groups must be labels, or a table of them; got {groups!r}"
         ) from None
-    if len(labels) != n_lines:
-        raise ValueError(
-            f"groups must have one label for each of {n_lines} lines; "
-            f"got {len(labels)}: does line_axis say which axis holds the lines?"
-        )
+    labels = _in_order(labels, lines)
     masks = {}
     for kind, column in labels.items():
         for label in sorted(column.dropna().unique(), key=str):
@@ -81,3 +79,23 @@ def group_masks(groups, n_lines):
     if not masks:
         raise ValueError("groups must hold a label; got only missing ones")
     return pd.DataFrame(masks).T
+
+
+def _in_order(labels, lines):
+    """Return the labels in the order of the lines."""
+    unnamed = isinstance(lines, pd.RangeIndex) or isinstance(
+        labels.index, pd.RangeIndex
+    )
+    if unnamed and len(labels) != len(lines):
+        raise ValueError(
+            f"groups must have one label for each of {len(lines)} lines; "
+            f"got {len(labels)}: does line_axis say which axis holds the lines?"
+        )
+    if unnamed:
+        return labels.reset_index(drop=True)
+    twice = labels.index[labels.index.duplicated()]
+    wrong = [f"{name!r} twice" for name in twice]
+    wrong += [f"none for {name!r}" for name in lines.difference(labels.index)]
+    if wrong:
+        raise ValueError(f"groups must have one label for each line; got {wrong[0]}")
+    return labels.reindex(lines)

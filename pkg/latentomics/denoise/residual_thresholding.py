@@ -1,6 +1,7 @@
 """Deep factorization that leaves large residuals alone and gives them back."""
 
 import numpy as np
+import pandas as pd
 import torch
 
 from latentomics.arrays import as_mask, as_numpy
@@ -143,19 +144,20 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         are held out to decide when to stop. `groups`, for ``keep="enriched"``, holds
         the group of each cell line, such as its tissue; a table of several columns
         (tissue, subtype) tests the groups of each. A missing label is no group.
+        Named labels are matched to the names of a DataFrame.
         """
         self._check()
         check_positive(eta=self.eta)
         check_choice("mode", self.mode, MODES)
         check_choice("keep", self.keep, KEEPS)
-        self._check_enrichment(X, groups)
+        masks = self._check_enrichment(X, groups)
         loss = "trimmed" if self.mode == "in_loop" else "squared"
         fit = self._train(X, validation, loss, abrupt=self.keep == "abrupt")
         residual = torch.where(fit.seen, fit.X - fit.L, 0)
         unit = self.noise_ if self.eta_unit == "noise" else 1
         bound = self.eta * unit * fit.units.spread
         spikes = fit.seen & (residual.abs() >= bound)  # a bound of 0 reaches gaps
-        kept = spikes & self._worth_keeping(fit, residual, spikes, groups)
+        kept = spikes & self._worth_keeping(fit, residual, spikes, masks)
         back = fit.X - clip(residual, bound) if self.mode == "clamp" else fit.X
         self.low_rank_ = as_numpy(fit.L)
         self.corrected_ = as_numpy(torch.where(kept, back, fit.L))
@@ -163,20 +165,27 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         return self
 
     def _check_enrichment(self, X, groups):
-        """Refuse before the fit what would fail after it."""
+        """Return the masks of the groups; refuse now what would fail after the fit."""
         check_choice("line_axis", self.line_axis, (0, 1))
         check_positive(fdr=self.fdr)
         if self.fdr >= 1:
             raise ValueError(f"fdr must be below 1; got {self.fdr!r}")
-        if self.keep == "enriched":
-            check_shape(X)
-            group_masks(groups, np.shape(X)[self.line_axis])
+        if self.keep != "enriched":
+            return None
+        check_shape(X)
+        return group_masks(groups, self._lines(X))
 
-    def _worth_keeping(self, fit, residual, spikes, groups):
+    def _lines(self, X):
+        """Name the cell lines as `X` does, or number them."""
+        if hasattr(X, "columns"):
+            return (X.index, X.columns)[self.line_axis]
+        return pd.RangeIndex(np.shape(X)[self.line_axis])
+
+    def _worth_keeping(self, fit, residual, spikes, masks):
         """Return where a spike may return to the output, as a mask."""
         if self.keep == "enriched":
             signs = as_numpy(torch.where(spikes, residual.sign(), 0))
-            kept, self.enrichment_ = self._enriched(signs, as_numpy(fit.seen), groups)
+            kept, self.enrichment_ = self._enriched(signs, as_numpy(fit.seen), masks)
             return as_mask(kept, device=self.device)
         if self.keep == "abrupt":
             change = fit.change[fit.seen]
@@ -185,8 +194,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
             return fit.change > usual
         return torch.full_like(spikes, self.keep == "all")
 
-    def _enriched(self, signs, seen, groups):
-        masks = group_masks(groups, signs.shape[self.line_axis])
+    def _enriched(self, signs, seen, masks):
         if self.line_axis == 1:  # drugs in the rows, as the test has them
             return enriched_spikes(signs, seen, masks, fdr=self.fdr)
         kept, tests = enriched_spikes(signs.T, seen.T, masks, fdr=self.fdr)
