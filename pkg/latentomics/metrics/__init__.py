@@ -1,10 +1,12 @@
 """Scores that two or more chapters use: arrays in, numbers out."""
 
+from .clustering import clustering_accuracy
 from .correlation import matched_auroc, spearman_matrix
 from .enrichment import enrichment, hypergeometric_tail
 from .recovery import spike_scores
 
 __all__ = [
+    "clustering_accuracy",
     "enrichment",
     "hypergeometric_tail",
     "matched_auroc",

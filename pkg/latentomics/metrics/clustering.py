@@ -1,0 +1,52 @@
+"""How well clusters agree with known groups, whatever the clusters are called."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics.cluster import contingency_matrix
+
+
+def clustering_accuracy(labels_true, labels_pred):
+    r"""Share of items in the right cluster, once clusters are matched to groups.
+
+    .. math:: \max_\pi \frac1n \sum_i \mathbf 1[\pi(\hat y_i) = y_i]
+
+    over all ways :math:`\pi` to give each cluster a group of its own (book:
+    ``eq-clustering-accuracy``); the Hungarian method [1] finds the best of them.
+
+    Parameters
+    ----------
+    labels_true : array of shape (n,)
+        The group of each item.
+    labels_pred : array of shape (n,)
+        The cluster of each item; the names need not be those of the groups, nor
+        their number. An item of a cluster without a group counts as wrong.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. Chance is well above 0: with two groups and two clusters,
+        nothing scores below ½.
+
+    Raises
+    ------
+    ValueError
+        If the two are not equally long, are empty, or a label is missing.
+
+    References
+    ----------
+    [1] Kuhn (1955). Nav Res Logist Q 2:83-97.
+    """
+    labels = [np.asarray(part, dtype=object) for part in (labels_true, labels_pred)]
+    if len({part.shape for part in labels}) > 1 or labels[0].ndim != 1:
+        shapes = " and ".join(str(part.shape) for part in labels)
+        raise ValueError(
+            f"both labels must be lists of one length; got shapes {shapes}"
+        )
+    if not len(labels[0]):
+        raise ValueError("labels_true must hold an item; got none")
+    if any(label is None or label != label for part in labels for label in part):
+        raise ValueError("labels must not be missing; leave such items out")
+    codes = [np.unique(part.astype(str), return_inverse=True)[1] for part in labels]
+    table = contingency_matrix(*codes)
+    rows, columns = linear_sum_assignment(table, maximize=True)
+    return float(table[rows, columns].sum() / len(codes[0]))
