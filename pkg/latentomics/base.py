@@ -82,6 +82,13 @@ def _may_be_a_number(cell):
     return cell is not pd.NaT and pd.isna(cell)
 
 
+def unmasked(X):
+    """Return a masked array with NaN where it is masked, anything else as it is."""
+    if not np.ma.isMaskedArray(X):
+        return X
+    return X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
+
+
 def check_shape(X, name="X"):
     """Raise ValueError unless `X` has two dimensions, neither of them empty."""
     try:
@@ -212,8 +219,7 @@ class GappyMatrixEstimator(BaseEstimator):
 
     def _checked(self, X):
         """Return `X` as an array, once nothing is wrong with it."""
-        if np.ma.isMaskedArray(X):  # what is masked was not measured
-            X = X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
+        X = unmasked(X)
         check_table(X)
         X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
         check_finite(X)

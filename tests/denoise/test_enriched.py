@@ -47,9 +47,7 @@ def slow(signs, seen, masks, fdr):
 def test_agrees_with_a_slow_loop_over_all_tests(spikes, fdr):
     signs, seen = spikes
     masks = {tissue: TISSUES == tissue for tissue in ("blood", "lung", "skin")}
-    kept, tests = enriched_spikes(
-        signs, seen, group_masks(TISSUES, pd.RangeIndex(N_LINES)), fdr=fdr
-    )
+    kept, tests = enriched_spikes(signs, seen, group_masks(TISSUES, N_LINES), fdr=fdr)
     by_hand, rows, q = slow(signs, seen, masks, fdr)
     assert_array_equal(kept, by_hand)
     columns = ["sign", "drug", "group", "hits"]
@@ -63,9 +61,7 @@ def test_agrees_with_a_slow_loop_over_all_tests(spikes, fdr):
 
 def test_the_planted_group_is_kept_and_scattered_spikes_are_not(spikes):
     signs, seen = spikes
-    kept, _ = enriched_spikes(
-        signs, seen, group_masks(TISSUES, pd.RangeIndex(N_LINES)), fdr=0.05
-    )
+    kept, _ = enriched_spikes(signs, seen, group_masks(TISSUES, N_LINES), fdr=0.05)
     skin = TISSUES == "skin"
     assert_array_equal(kept[2], (signs[2] == 1) & skin)
     assert not np.delete(kept, 2, axis=0).any()
@@ -76,16 +72,12 @@ def test_signs_are_tested_apart(spikes):
     signs[2, 45:50] *= -1  # the group is still full of spikes, half of each sign
     signs[2, 41] = -1
     seen = seen | (signs != 0)
-    _, tests = enriched_spikes(
-        signs, seen, group_masks(TISSUES, pd.RangeIndex(N_LINES)), fdr=0.05
-    )
+    _, tests = enriched_spikes(signs, seen, group_masks(TISSUES, N_LINES), fdr=0.05)
     hits = tests[(tests["drug"] == 2) & (tests["group"] == "skin")].set_index("sign")
     skin = TISSUES == "skin"
     assert hits["hits"]["above"] == (signs[2] == 1)[skin].sum()
     assert hits["hits"]["below"] == (signs[2] == -1)[skin].sum()
-    _, both = enriched_spikes(
-        abs(signs), seen, group_masks(TISSUES, pd.RangeIndex(N_LINES)), fdr=0.05
-    )
+    _, both = enriched_spikes(abs(signs), seen, group_masks(TISSUES, N_LINES), fdr=0.05)
     together = both.query("drug == 2 and sign == 'above' and group == 'skin'")
     assert float(together["pvalue"].iloc[0]) < hits["pvalue"].min()
 
@@ -94,9 +86,7 @@ def test_what_was_not_measured_is_no_part_of_the_universe(spikes):
     signs, seen = spikes
     seen = seen.copy()
     seen[2] = (signs[2] != 0) | (TISSUES == "skin")
-    _, tests = enriched_spikes(
-        signs, seen, group_masks(TISSUES, pd.RangeIndex(N_LINES)), fdr=0.05
-    )
+    _, tests = enriched_spikes(signs, seen, group_masks(TISSUES, N_LINES), fdr=0.05)
     row = tests.query("drug == 2 and sign == 'above' and group == 'skin'").iloc[0]
     hit = signs[2] == 1
     share = (seen[2] & (TISSUES == "skin")).sum() / seen[2].sum()
@@ -106,7 +96,7 @@ def test_what_was_not_measured_is_no_part_of_the_universe(spikes):
 
 def test_groups_of_several_columns_are_all_tested():
     table = pd.DataFrame({"tissue": ["skin", "skin", "lung"], "stage": [2, 1, 2]})
-    masks = group_masks(table, pd.RangeIndex(3))
+    masks = group_masks(table, 3)
     assert masks.index.tolist() == [
         "tissue: lung",
         "tissue: skin",
@@ -130,7 +120,7 @@ def test_groups_of_several_columns_are_all_tested():
     ids=["list", "series", "string", "categories", "array"],
 )
 def test_a_missing_label_is_no_group(labels):
-    masks = group_masks(labels, pd.RangeIndex(4))
+    masks = group_masks(labels, 4)
     assert masks.index.tolist() == ["lung", "skin"]
     assert_array_equal(masks.to_numpy(), [[0, 0, 1, 0], [1, 0, 0, 0]])
 
@@ -141,13 +131,18 @@ def test_a_missing_label_is_no_group(labels):
         (None, r"groups must be given to fit with keep=\"enriched\"; got None"),
         (["skin"] * 3, r"groups must have one label for each of 4 lines; got 3: does"),
         ([None] * 4, r"groups must hold a label; got only missing ones"),
+        ([["a"], ["b"], [("c",)], ["d"]], r"groups must hold labels, .* got \('c',\)"),
+        (
+            pd.DataFrame(np.full((4, 2), "a"), columns=["t", "t"]),
+            r"groups must have unique columns; got \['t', 't'\]",
+        ),
         ("skin", r"groups must be labels, or a table of them; got 'skin'"),
         ({"a": "skin"}, r"groups must be labels, or a table of them; got \{'a': 's"),
     ],
 )
 def test_messages(groups, says):
     with pytest.raises(ValueError, match=says):
-        group_masks(groups, pd.RangeIndex(4))
+        group_masks(groups, 4)
 
 
 def test_named_labels_are_matched_by_name():
@@ -157,6 +152,9 @@ def test_named_labels_are_matched_by_name():
     assert_array_equal(masks.loc["lung"], [True, False, False])
     numbered = group_masks(["lung", "skin", "skin"], pd.Index(["a", "b", "c"]))
     assert_array_equal(numbered, masks)
+    shuffled = pd.Series(["skin", "lung", "skin"], index=[2, 0, 1])
+    assert_array_equal(group_masks(shuffled, pd.RangeIndex(3)), masks)
+    assert_array_equal(group_masks(shuffled, 3).loc["lung"], [False, True, False])
 
 
 @pytest.mark.parametrize(

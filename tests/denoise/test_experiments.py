@@ -129,15 +129,16 @@ def test_every_search_is_by_the_error_it_is_said_to_be(made, monkeypatch):
     experiments.convex_methods(made)
     experiments.deep_methods(made, 3)
     by = {type(args[0]).__name__: options for args, options in searches}
-    assert by.pop("SoftImpute") == {"scoring": "mse"}
+    assert by.pop("SoftImpute") == by.pop("NuclearNormBall") == {"scoring": "mse"}
     assert by == {
+        "RobustPCA": {},
         "StablePCP": {},  # that is, by absolute error
         "ResidualThresholdedDMF": {},
         "DeepMatrixFactorization": {},
     }
-    models = [args[0] for args, _ in searches[2:]]
+    models = [args[0] for args, _ in searches[4:]]
     assert all(m.random_state == 3 and m.scale is None for m in models)
-    assert [m.get_params().get("mode") for m in models] == ["in_loop", None]
+    assert [m.get_params().get("mode") for m in models] == [None, "in_loop"]
     assert CellSearch(SoftImpute(), {"lam": [1.0]}).scoring == "mae"
 
 
@@ -152,3 +153,16 @@ def test_the_published_recipe_field_by_field():
         "scoring": "mse",
         "max_iter": 20_000,
     }
+
+
+def test_the_mean_of_starts_takes_starts_of_its_own(made):
+    runs = [experiments.deep_methods(made, k)["rt_dmf_mean"] for k in (0, 1)]
+    first, second = (run.args[0] for run in runs)
+    assert (first.eta, first.eta_unit, first.scale) == (2.5, "noise", None)
+    assert second.random_state == first.random_state + first.n_starts
+
+
+def test_the_quick_methods_are_methods(made):
+    found = {**experiments.reference_methods(made), **experiments.convex_methods(made)}
+    found |= experiments.deep_methods(made, 0)
+    assert set(experiments.SCALABLE) < set(found)

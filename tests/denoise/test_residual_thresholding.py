@@ -174,13 +174,15 @@ def test_a_change_of_a_drugs_unit_changes_its_unit_only(spiked):
     assert_allclose(other.corrected_, one.corrected_ * unit + zero, rtol=1e-8)
 
 
+@SCALES
 @pytest.mark.parametrize("mode", ["in_loop", "post", "clamp"])
-def test_turning_the_matrix_turns_the_correction(spiked, rng, mode):
-    X = spiked[2]
+def test_turning_the_matrix_turns_the_correction(spiked, rng, mode, scale, eta):
+    X = spiked[2] * np.linspace(0.5, 2, 20)  # drugs of different spread
     held = rng.random(X.shape) < 0.1
     held[0] = held[:, 0] = False
-    one = fit(fixed(200, mode=mode), X, validation=held)
-    turned = fit(fixed(200, mode=mode), X.T, validation=held.T)
+    settings = {"mode": mode, "scale": scale, "eta": eta}
+    one = fit(fixed(200, **settings), X, validation=held)
+    turned = fit(fixed(200, **settings, line_axis=1), X.T, validation=held.T)
     assert_allclose(turned.corrected_.T, one.corrected_, atol=1e-9)
     assert_array_equal(turned.kept_.T, one.kept_)
 
@@ -192,6 +194,25 @@ def test_an_eta_that_trims_over_half_is_refused(spiked):
     ):
         ResidualThresholdedDMF(0.2, scale=None).fit(X)
     fit(fixed(1, eta=0.2, mode="post"), X)  # trims nothing, so may be any
+
+
+@pytest.mark.parametrize(
+    ("eta", "unit", "says"),
+    [
+        (0.6, "noise", r"eta must be between 0\.674 and 1e\+15 .*'noise'; got 0\.6"),
+        (1e16, "scaled", r"eta must be between 0 and 1e\+15 .*'scaled'; got 1e\+16"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["in_loop", "post"])
+def test_an_eta_that_makes_no_sense_is_refused(spiked, eta, unit, says, mode):
+    with pytest.raises(ValueError, match=says):
+        fixed(1, eta=eta, eta_unit=unit, mode=mode).fit(spiked[2])
+
+
+def test_a_constant_matrix_stays_what_it_is():
+    X = np.full((12, 9), 0.1)
+    model = fit(fixed(50, scale="mad", init_scale=1e-9, **NOISY), X)
+    assert_allclose(model.corrected_, X, atol=1e-8)  # the size of the start
 
 
 def test_half_is_still_allowed():
@@ -358,11 +379,11 @@ def test_changes_are_in_the_units_of_x(spiked):
 
 
 def test_a_fit_without_noise_gives_back_no_gap():
-    # more than half of it fits exactly: the noise is 0, and so is the bound
+    # more than half of it fits exactly: the noise is what rounding leaves
     X = np.zeros((12, 9))
     X[0, 0], X[3, 4] = 5, np.nan
     given = {"scale": "raw", "init": "identity", "hidden": (5,)}
     model = fit(fixed(50, **given, **NOISY), X)
-    assert model.noise_ == 0
+    assert_allclose(model.noise_, 8 * np.finfo(float).eps * 5)
     assert not model.kept_[3, 4]
     assert np.isfinite(model.corrected_).all()

@@ -160,3 +160,14 @@ def test_residuals_need_a_matrix_with_residuals(real):
         planted_residuals(real, keep=9)
     with pytest.raises(ValueError, match=r"must have a measured entry in every column"):
         planted_residuals(np.where(np.arange(30) == 3, np.nan, real))
+    with pytest.raises(ValueError, match="n_blocks must be a whole number from 2 up"):
+        planted_residuals(real, n_blocks=1)
+    with pytest.raises(ValueError, match="n_blocks must be at most 30; got 31"):
+        planted_residuals(real, n_blocks=31)
+
+
+def test_what_is_masked_was_not_measured(real):
+    hidden = np.ma.masked_invalid(np.where(np.isnan(real), np.nan, real))
+    wild = np.ma.array(np.where(np.isnan(real), 1e3, real), mask=hidden.mask)
+    one, two = (planted_residuals(M, rank=2, n_blocks=3) for M in (real, wild))
+    assert_array_equal(one.D, two.D)

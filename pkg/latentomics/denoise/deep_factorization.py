@@ -24,10 +24,18 @@ from latentomics.denoise.descent import (
     moving_bound,
 )
 from latentomics.denoise.optimizers import OPTIMIZERS
-from latentomics.denoise.scaling import SCALES, Units, noise_level, robust_units
+from latentomics.denoise.scaling import (
+    MAD_TO_SD,
+    SCALES,
+    Units,
+    noise_level,
+    robust_units,
+)
 
 BOUNDED = ("huber", "trimmed")  # the losses that eta concerns
 ETA_UNITS = ("scaled", "noise")
+LARGEST_ETA = 1e15  # its square is still a number in float32
+ROUNDING = 8  # what rounding leaves of an entry, in units of the precision
 
 
 @dataclass
@@ -66,11 +74,21 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         for width in self.hidden:
             check_whole(hidden=width)
 
-    def _train(self, X, validation, loss, *, abrupt=False):
+    def _check_eta(self):
+        check_positive(eta=self.eta)
+        least = {"scaled": 0, "noise": 1 / MAD_TO_SD}[self.eta_unit]
+        if not least <= self.eta <= LARGEST_ETA:
+            raise ValueError(
+                f"eta must be between {least:.3g} and {LARGEST_ETA:.0e} with eta_unit="
+                f"{self.eta_unit!r}; got {self.eta!r}"
+            )
+
+    def _train(self, X, validation, loss, *, line_axis=0, abrupt=False):
         """Fit the factors and return the :class:`Fitted` matrix."""
         measured, fitted, held = self._read(X, validation)
         seen = fitted | held
-        units = robust_units(measured, fitted, self.scale)
+        units = robust_units(measured, fitted, self.scale, line_axis)
+        size = float((torch.where(seen, measured, 0) / units.spread).abs().max())
         X = torch.where(seen, units.apply(measured), 0)
         turned = X.shape[0] < X.shape[1]  # products run over the shorter side
         if turned:
@@ -83,7 +101,8 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         bound = self._bound(X[fitted], loss, run)
         runs = [run(k, bound, abrupt=abrupt) for k in range(self.n_starts)]
         L = sum(tails(run.best)[0] for run in runs) / len(runs)
-        self.noise_ = float(noise_level((X - L)[fitted]))
+        dust = ROUNDING * torch.finfo(X.dtype).eps * size  # less is no noise
+        self.noise_ = max(float(noise_level((X - L)[fitted])), dust)
         best = min(runs, key=lambda run: min(run.errors))
         self._learn(best, turned)
         change = best.change
@@ -95,7 +114,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         """Return the rule of the bound of `loss`, with `R` the residuals of 0."""
         if loss not in BOUNDED:
             return fixed_bound(None)
-        check_positive(eta=self.eta)
+        self._check_eta()
         if self.eta_unit == "noise":  # a first fit measures it
             pilot = run(0, moving_bound(self.eta))
             return measured_bound(self.eta * float(noise_level(pilot.residuals())))
@@ -207,8 +226,8 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     kept_ : ndarray of bool of shape (n_samples, n_features)
         Nowhere true.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units; of the start with the lowest validation error, as
-        are the two below.
+        M1 ... MN, in scaled units. With several starts these, `validation_error_` and
+        `trace_` are those of the start with the lowest validation error.
     noise_ : float
         Robust standard deviation of the residuals of the fitted entries, in scaled
         units.

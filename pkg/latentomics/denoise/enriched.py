@@ -53,9 +53,9 @@ def group_masks(groups, lines):
     groups : array, Series or table of labels, of shape (n_lines,) or (n_lines, n_kinds)
         The group of each line; with several columns (tissue, subtype) the groups of
         each are named "column: label". Missing labels belong to no group.
-    lines : Index
-        Names of the lines. Labels with names of their own are found by name; those
-        numbered from 0, and those of lines without names, go by position.
+    lines : Index or int
+        Names of the lines, or how many there are. Named labels of named lines are
+        found by name; all others go by position.
 
     Raises
     ------
@@ -70,10 +70,12 @@ def group_masks(groups, lines):
         raise ValueError(
             f"groups must be labels, or a table of them; got {groups!r}"
         ) from None
-    labels = _in_order(labels, lines)
+    if not labels.columns.is_unique:
+        raise ValueError(f"groups must have unique columns; got {[*labels.columns]}")
+    labels = _in_order(labels, lines).map(_as_label)
     masks = {}
     for kind, column in labels.items():
-        for label in sorted(column.dropna().unique(), key=str):
+        for label in sorted(column.dropna().unique()):
             name = label if labels.shape[1] == 1 else f"{kind}: {label}"
             masks[name] = (column == label).to_numpy(bool, na_value=False)
     if not masks:
@@ -83,15 +85,13 @@ def group_masks(groups, lines):
 
 def _in_order(labels, lines):
     """Return the labels in the order of the lines."""
-    unnamed = isinstance(lines, pd.RangeIndex) or isinstance(
-        labels.index, pd.RangeIndex
-    )
-    if unnamed and len(labels) != len(lines):
-        raise ValueError(
-            f"groups must have one label for each of {len(lines)} lines; "
-            f"got {len(labels)}: does line_axis say which axis holds the lines?"
-        )
-    if unnamed:
+    if isinstance(lines, int) or isinstance(labels.index, pd.RangeIndex):
+        n_lines = lines if isinstance(lines, int) else len(lines)
+        if len(labels) != n_lines:
+            raise ValueError(
+                f"groups must have one label for each of {n_lines} lines; "
+                f"got {len(labels)}: does line_axis say which axis holds the lines?"
+            )
         return labels.reset_index(drop=True)
     twice = labels.index[labels.index.duplicated()]
     wrong = [f"{name!r} twice" for name in twice]
@@ -99,3 +99,10 @@ def _in_order(labels, lines):
     if wrong:
         raise ValueError(f"groups must have one label for each line; got {wrong[0]}")
     return labels.reindex(lines)
+
+
+def _as_label(cell):
+    """Return a label as text, and a missing one as None."""
+    if not pd.api.types.is_scalar(cell):
+        raise ValueError(f"groups must hold labels, text or numbers; got {cell!r}")
+    return None if pd.isna(cell) else str(cell)

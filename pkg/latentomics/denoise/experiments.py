@@ -44,6 +44,10 @@ PUBLISHED = {
 }
 
 
+# methods that are quick enough for a matrix of 10^5 entries and more
+SCALABLE = ("constant", "perfect", "soft_impute", "stable_pcp", "rt_dmf", "rt_dmf_mean")
+
+
 def reference_methods(planted, *, device="auto"):
     """Return the two rows that no method should miss: worst and best thinkable L."""
     seen = planted.D[planted.seen]

@@ -1,7 +1,6 @@
 """Deep factorization that leaves large residuals alone and gives them back."""
 
 import numpy as np
-import pandas as pd
 import torch
 
 from latentomics.arrays import as_mask, as_numpy
@@ -30,8 +29,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     Setting :math:`L_{ij}` to :math:`X_{ij}` *inside* the training loop, as the paper
     says, gives such an entry a residual and a gradient of 0; so "in_loop" trains on
     the trimmed loss :math:`\tfrac12 \min(r^2, \eta^2)` (book: ``eq-trimmed-loss``).
-    The authors' code cuts the whole gradient there instead; "post" is what then
-    remains of it, and is here as the rival.
+    "post", what the text of the paper comes to, and "clamp", what the authors' code
+    does after a loop that cuts the whole gradient, are here as the rivals.
 
     Parameters
     ----------
@@ -51,7 +50,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         fitted value once changed by far more in one iteration than is usual; it tells
         spikes from noise badly, and is here to show it.
     line_axis : {0, 1}, default=0
-        The axis of `X` that holds the cell lines. With "enriched" only.
+        The axis of `X` that holds the cell lines; the other holds the drugs, each of
+        which ``scale="mad"`` brings to one unit, and "enriched" tests.
     fdr : float, default=0.05
         Share of wrong groups among those found that is put up with. With "enriched"
         only.
@@ -76,8 +76,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     change_ : ndarray of shape (n_samples, n_features)
         With "abrupt": the largest change of the fit in one iteration, units of `X`.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units; of the start with the lowest validation error, as
-        are the two below.
+        M1 ... MN, in scaled units. With several starts these, `validation_error_`,
+        `trace_` and `change_` are those of the start with the lowest validation error.
     noise_ : float
         Robust standard deviation of the residuals of the fitted entries, in scaled
         units.
@@ -91,7 +91,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     ------
     ValueError
         In `fit`: a parameter outside what is allowed, `X` with a row or a column
-        without data, or an `eta` that trims over half of the entries at the start.
+        without data, an `eta` that trims over half of the entries, or `groups` that
+        are not one label for each line.
 
     References
     ----------
@@ -147,12 +148,13 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         Named labels are matched to the names of a DataFrame.
         """
         self._check()
-        check_positive(eta=self.eta)
+        self._check_eta()
         check_choice("mode", self.mode, MODES)
         check_choice("keep", self.keep, KEEPS)
         masks = self._check_enrichment(X, groups)
         loss = "trimmed" if self.mode == "in_loop" else "squared"
-        fit = self._train(X, validation, loss, abrupt=self.keep == "abrupt")
+        given = {"line_axis": self.line_axis, "abrupt": self.keep == "abrupt"}
+        fit = self._train(X, validation, loss, **given)
         residual = torch.where(fit.seen, fit.X - fit.L, 0)
         unit = self.noise_ if self.eta_unit == "noise" else 1
         bound = self.eta * unit * fit.units.spread
@@ -176,10 +178,10 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         return group_masks(groups, self._lines(X))
 
     def _lines(self, X):
-        """Name the cell lines as `X` does, or number them."""
+        """Return the names that `X` has for the cell lines, or how many there are."""
         if hasattr(X, "columns"):
             return (X.index, X.columns)[self.line_axis]
-        return pd.RangeIndex(np.shape(X)[self.line_axis])
+        return int(np.shape(X)[self.line_axis])
 
     def _worth_keeping(self, fit, residual, spikes, masks):
         """Return where a spike may return to the output, as a mask."""

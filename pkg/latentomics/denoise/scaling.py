@@ -48,11 +48,13 @@ def noise_level(R):
     return MAD_TO_SD * R.abs().median()
 
 
-def robust_units(X, seen, scale):
+def robust_units(X, seen, scale, line_axis=0):
     """Centre and spread of the entries of `X` marked in `seen`.
 
-    With `scale` "mad" each column gets its own median and 1.4826 times its median
-    absolute deviation (book: ``eq-robust-units``); a column more than half of whose
+    Drugs are the columns, or with `line_axis` 1 the rows.
+
+    With `scale` "mad" each drug gets its own median and 1.4826 times its median
+    absolute deviation (book: ``eq-robust-units``); one more than half of whose
     entries are equal gets 1.2533 times the mean absolute deviation instead, and a
     constant one a spread of 1. With `scale` None the median of all entries is the
     one centre, and the spread is 1; with "raw" the centre is 0 too.
@@ -62,6 +64,9 @@ def robust_units(X, seen, scale):
         return Units(0 * one, one)
     if scale is None:
         return Units(seen_median(X[seen][:, None], seen[seen][:, None])[0], one)
+    if line_axis == 1:
+        turned = robust_units(X.T, seen.T, scale)
+        return Units(turned.center[:, None], turned.spread[:, None])
     center = seen_median(X, seen)
     distance = torch.where(seen, (X - center).abs(), 0)
     spread = MAD_TO_SD * seen_median(distance, seen)

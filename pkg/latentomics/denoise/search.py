@@ -88,6 +88,8 @@ class CellSearch(GappyMatrixEstimator):
         """
         check_choice("scoring", self.scoring, SCORES)
         points = self._points()
+        if self.progress is not None and not callable(self.progress):
+            raise ValueError(f"progress must be a callable; got {self.progress!r}")
         values = self._checked(X)
         seen = ~np.isnan(values)
         if validation is None:
@@ -115,7 +117,8 @@ class CellSearch(GappyMatrixEstimator):
 
     def _points(self):
         """Return the points of the grid, once estimator and grid are known good."""
-        if not isinstance(self.estimator, GappyMatrixEstimator):
+        known = isinstance(self.estimator, GappyMatrixEstimator)
+        if not known or isinstance(self.estimator, CellSearch):
             raise ValueError(
                 f"estimator must be a denoising estimator; got {self.estimator!r}"
             )

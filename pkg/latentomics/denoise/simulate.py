@@ -17,6 +17,7 @@ from latentomics.base import (
     check_positive,
     check_table,
     check_whole,
+    unmasked,
 )
 from latentomics.data import PlantedSet
 
@@ -215,15 +216,18 @@ def planted_residuals(
         If `X` is no matrix of numbers, no residual is as high as `keep`, or another
         argument is not what it should be.
     """
+    X = unmasked(X)
     check_table(X)
-    check_whole(rank=rank, n_blocks=n_blocks)
+    check_whole(rank=rank)
+    check_whole(at_least=2, n_blocks=n_blocks)
     check_positive(keep=keep)
     check_whole(at_least=0, random_state=random_state)
     rng = np.random.default_rng(random_state)
     X = np.asarray(X, dtype=float)
     check_finite(X)
     check_lines(~np.isnan(X), "a measured entry")
-    _check_rank(max(rank, n_blocks), X.shape)
+    _check_rank(rank, X.shape)
+    _check_rank(n_blocks, X.shape, "n_blocks")
     filled = np.where(np.isnan(X), np.nanmedian(X, axis=0), X)
     U, s, Vh = np.linalg.svd(filled, full_matrices=False)
     L = (U[:, :rank] * s[:rank]) @ Vh[:rank]
@@ -252,9 +256,9 @@ def _low_rank(n, p, rank, random_state, n_mixing=0):
     return rng, L
 
 
-def _check_rank(rank, shape):
+def _check_rank(rank, shape, name="rank"):
     if rank > min(shape):
-        raise ValueError(f"rank or n_blocks must be at most {min(shape)}; got {rank!r}")
+        raise ValueError(f"{name} must be at most {min(shape)}; got {rank!r}")
 
 
 def _plant(rng, L, chance, noise, held, source):

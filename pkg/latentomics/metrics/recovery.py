@@ -33,9 +33,11 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Raises
     ------
     ValueError
-        If the five arrays are not of one shape.
+        If the five arrays are not of one shape, or a value is NaN.
     """
     shapes = [np.shape(M) for M in (D, L_hat, S_true, seen, block)]
+    if not np.isfinite(eta) or np.isnan([*map(np.sum, (D, L_hat, S_true))]).any():
+        raise ValueError(f"eta, D, L_hat and S_true must be numbers; got eta {eta!r}")
     if len(set(shapes)) > 1:
         raise ValueError(
             f"D, L_hat, S_true, seen and block must have one shape; got {shapes}"
