@@ -9,6 +9,7 @@ import functools
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import yaml
 from sphinx.util.docutils import SphinxDirective
@@ -34,17 +35,25 @@ def numbers(claim):
 def look_up(source):
     """Return one stored number.
 
-    Either {metric, notebook}; or {table, column, where} with `where` a dict of column
-    to value, and of all rows that match the median.
+    Either {metric, notebook}; or {table, column, where, take} with `where` a dict of
+    column to value, and of all rows that match the median, or what `take` says.
     """
     if "metric" in source:
         return metrics(source["notebook"])[source["metric"]]
     rows = table(source["table"])
     for column, value in source["where"].items():
-        rows = rows[rows[column] == value]
+        rows = rows[rows[column].isin(value if isinstance(value, list) else [value])]
     if rows.empty:
         raise KeyError(f"no row of {source['table']} has {source['where']}")
-    return float(rows[source["column"]].median())
+    return float(TAKES[source.get("take", "median")](rows, source["column"]))
+
+
+# what to take of the rows that match
+TAKES = {
+    "median": lambda rows, column: rows[column].median(),
+    "std": lambda rows, column: rows[column].std(),
+    "distance": lambda rows, column: np.ptp(rows.groupby("method")[column].median()),
+}
 
 
 def verdict_is_true(claim):

@@ -1,7 +1,8 @@
 """How fast part II is: `make bench` runs this and stores ``book/results/speed.csv``.
 
-One thread and the CPU, or the GPU where there is one. The published loop and ours run
-side by side, on the same data, to the same error on the same held-out entries.
+One thread of the CPU. The published loop and ours run side by side, on the same data,
+to the same error on the same held-out entries; ours is the best of five runs, theirs,
+which takes minutes, is one.
 """
 
 import resource
@@ -88,8 +89,17 @@ def per_iteration(planted, hidden, n_iter=400):
     yield _row(name, "matrix products alone", timed(products) / n_iter)
 
 
+def whole_fit(planted):
+    """Seconds of the method of chapter 23 from data to answer, all starts."""
+    model = experiments.deep_methods(planted, 0, device="cpu")["rt_dmf_mean"]
+    start = time.perf_counter()
+    model()
+    seconds = time.perf_counter() - start
+    return _row("two-block, whole fit of rt_dmf_mean", "ours", seconds)
+
+
 def peak_memory():
-    """GiB that 20 iterations on 5,000 x 2,000 add to the process, which is a new one."""
+    """GiB that 20 iterations on 5,000 x 2,000 add to a new process."""
     code = "import denoise; print(*denoise.measure_memory())"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -121,6 +131,7 @@ def rows():
     yield peak_memory()
     for hidden in ((100,), (100, 100)):
         yield from per_iteration(planted, hidden)
+    yield whole_fit(planted)
     yield from time_to_error(planted)
 
 

@@ -18,7 +18,9 @@ def published_loop(M, seen, held, *, hidden, sd, learning_rate, stop):
     torch.manual_seed(0)
     n, p = M.shape
     sizes = [n, *hidden, p]
-    layers = [nn.Linear(a, b, bias=False) for a, b in zip(sizes, sizes[1:])]
+    layers = [
+        nn.Linear(a, b, bias=False) for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
     model = nn.Sequential(*layers).double()
     for layer in layers:
         nn.init.normal_(layer.weight, std=sd)

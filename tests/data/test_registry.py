@@ -55,3 +55,19 @@ def test_what_a_data_set_is_made_of_is_registered(name):
 def test_an_unknown_data_set_is_met_with_the_known_ones(ask):
     with pytest.raises(ValueError, match=r"cell_lines.*rtdmf_mixed.*got 'gdsc2'"):
         ask("gdsc2")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        (
+            "gdsc1_auc",
+            {"id": "prefix"},
+            r"options of gdsc1_auc are \('ids',\); got 'id'",
+        ),
+        ("rtdmf_fimm", {"name": "x"}, r"options of rtdmf_fimm are \(\); got 'name'"),
+    ],
+)
+def test_an_option_that_a_loader_does_not_have_is_refused(name, options, says):
+    with pytest.raises(ValueError, match=says):
+        load(name, **options)

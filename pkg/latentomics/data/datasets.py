@@ -1,5 +1,6 @@
 """One name for each data set: the table of all of them, and `load`."""
 
+import inspect
 from dataclasses import replace
 from functools import partial
 
@@ -50,7 +51,7 @@ def _joined(texts):
     return "; ".join(dict.fromkeys(texts))
 
 
-def load(name, **options):
+def load(name, /, **options):
     """Return a data set by name, downloading its files if they are not here.
 
     Parameters
@@ -75,10 +76,21 @@ def load(name, **options):
     DataUnavailable
         If a file is neither here nor can it be downloaded.
     """
-    requires(name)
+    requires(str(name))
+    allowed = _options(LOADERS[name])
+    for option in options:
+        if option not in allowed:
+            raise ValueError(f"options of {name} are {allowed}; got {option!r}")
     data = LOADERS[name](**options)
     attrs = provenance(name) | {"options": options}
     if isinstance(data, pd.DataFrame):
         data.attrs = attrs
         return data
     return replace(data, attrs=attrs)
+
+
+def _options(loader):
+    """Return the names of what a loader may be told, a tuple."""
+    parameters = inspect.signature(loader).parameters.values()
+    given = getattr(loader, "args", ())  # a partial has its first ones already
+    return tuple(p.name for p in parameters) if not given else ()

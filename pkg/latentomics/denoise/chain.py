@@ -10,8 +10,10 @@ INITS = ("balanced", "gaussian", "uniform", "identity")
 def start_factors(sizes, init, scale, generator):
     """Draw factors of shapes (sizes[i], sizes[i + 1]), float64 on the CPU.
 
-    "balanced" draws orthonormal factors, so that no direction of the product starts
-    ahead, and a product of size `scale`; "identity" does so without chance.
+    "balanced" draws orthonormal factors. While no inner size exceeds the longer outer
+    one, no direction of the product starts ahead: all its singular values are `scale`;
+    beyond, a wide factor is not orthonormal on both sides, and they spread below
+    `scale`. "identity" does so without chance.
     "gaussian" gives every entry the standard deviation `scale` (the start of the
     paper), "uniform" the same from a flat distribution.
     """

@@ -16,11 +16,9 @@ from latentomics.metrics import clustering_accuracy
 
 NEIGHBOURS = (5, 10, 20, 40)
 N_LOOPS = 20  # of alternating means; they settle in fewer
-L1_RATIO, N_ALPHAS, ALPHA_RANGE = (
-    0.5,
-    8,
-    0.1,
-)  # smallest penalty as a share of the largest
+L1_RATIO = 0.5
+N_ALPHAS = 8  # penalties tried
+ALPHA_RANGE = 0.1  # smallest of them, as a share of the largest
 
 
 def rmse(R):
