@@ -48,7 +48,7 @@ def test_a_verdict_follows_from_its_numbers(claim):
 
 
 def test_a_wrong_verdict_or_number_is_noticed():
-    claim = dict(LEDGER[0], verdict="holds", holds_if="constant < 0")
+    claim = dict(LEDGER[0], verdict="holds", holds_if="constant_fimm < 0")
     assert not claims.verdict_is_true(claim)
     with pytest.raises(KeyError):
         claims.look_up({"metric": "no such", "notebook": "21-residual-thresholding"})
