@@ -1,8 +1,9 @@
 """How fast part II is: `make bench` runs this and stores ``book/results/speed.csv``.
 
 One thread of the CPU. The published loop and ours run side by side, on the same data,
-to the same error on the same held-out entries; ours is the best of five runs, theirs,
-which takes minutes, is one.
+to the same error on the same held-out entries. Ours is the best of five runs; theirs,
+which would take a quarter of an hour, is the mean time of fifty iterations times the
+number of iterations that its network needs.
 """
 
 import resource
@@ -26,9 +27,15 @@ from latentomics.denoise import (
 )
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
 
-ERROR = 0.0070  # mean squared, on the held-out entries of the two-block set
+# mean squared, on the held-out entries of the two-block set; the published network
+# comes down to about .00715 and never to .0070, where ours goes on
+ERROR = 0.0072
 OURS = {"scale": None, "scoring": "mse", "device": "cpu"}
 PUBLISHED = {"hidden": (500,) * 4, "sd": 1e-3, "learning_rate": 1e-3}
+# the same network from the same kind of start, to count the iterations it needs
+LEAN = {"hidden": (500,) * 4, "init": "gaussian", "learning_rate": 1e-3}
+LEAN |= {"scale": "raw", "scoring": "mse", "device": "cpu"}
+LAPS = 50
 BIG = (5000, 2000)
 REPEATS = 5
 
@@ -58,13 +65,15 @@ def time_to_error(planted):
     reached = np.flatnonzero(model.validation_error_ <= ERROR)[0]
     enough = {"max_iter": model.trace_.iteration[reached], "patience": 10**6}
     ours = timed(lambda: fit(DeepMatrixFactorization(**OURS, **enough), X, held))
+    network = DeepMatrixFactorization(**LEAN, max_iter=8000, patience=50)
+    network = fit(network, X, held)
+    reached = np.flatnonzero(network.validation_error_ <= ERROR)[0]
+    iterations = network.trace_.iteration[reached]
     M, seen, held = map(torch.tensor, (planted.D, planted.seen, held))
-    theirs, iterations, _ = published_loop(
-        M, seen, held, **PUBLISHED, stop=lambda _, error: error <= ERROR
-    )
-    task = "two-block to validation MSE .0070"
+    lap = published_loop(M, seen, held, **PUBLISHED, n_iter=LAPS) / LAPS
+    task = "two-block to validation MSE .0072"
     yield _row(task, "ours", ours, iterations=enough["max_iter"])
-    yield _row(task, "published loop", theirs, iterations, dtype="float64")
+    yield _row(task, "published loop", lap * iterations, iterations, dtype="float64")
 
 
 def per_iteration(planted, hidden, n_iter=400):

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 
-def published_loop(M, seen, held, *, hidden, sd, learning_rate, stop):
-    """Train until ``stop(iteration, held_mse)``; return the seconds and iterations."""
+def published_loop(M, seen, held, *, hidden, sd, learning_rate, n_iter):
+    """Train for `n_iter` iterations and return the seconds."""
     torch.manual_seed(0)
     n, p = M.shape
     sizes = [n, *hidden, p]
@@ -27,17 +27,14 @@ def published_loop(M, seen, held, *, hidden, sd, learning_rate, stop):
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     identity = torch.eye(n, dtype=torch.float64)
     best, log, start = float("inf"), io.StringIO(), time.perf_counter()
-    for iteration in range(1, 10**6):
+    for iteration in range(n_iter):
         optimizer.zero_grad()
         L = model(identity)
         loss = ((L - M)[seen] ** 2).mean()
         loss.backward()
         optimizer.step()
-        with torch.no_grad():
-            error = ((model(identity) - M)[held] ** 2).mean().item()
+        error = ((L.detach() - M)[held] ** 2).mean().item()
         if error < best:
-            best, kept = error, copy.deepcopy(model)
+            best, _ = error, copy.deepcopy(model)
         log.write(f"iteration {iteration} loss {loss.item()} validation {error}\n")
-        if stop(iteration, error):
-            return time.perf_counter() - start, iteration, kept
-    raise RuntimeError("the published loop did not stop")
+    return time.perf_counter() - start

@@ -33,7 +33,7 @@ def test_the_table_of_speed_says_what_was_timed_and_where():
 
 def test_part_ii_is_as_fast_as_it_says():
     seconds = table("speed").set_index(["task", "who"])["seconds"]
-    task = "two-block to validation MSE .0070"
+    task = "two-block to validation MSE .0072"
     assert seconds[task, "published loop"] > 1000 * seconds[task, "ours"]
 
 
