@@ -19,7 +19,7 @@ from latentomics.rerun.harvest import harvest
 BOOK = Path(__file__).parents[1]
 NOTEBOOKS = BOOK.parent / "notebooks"
 VERDICTS = ("holds", "partly", "does not hold", "data closed")
-HEAD = "| | {part} | their number | ours | verdict |\n|---|---|---|---|---|\n"
+HEAD = "| claim | ours | verdict |\n|---|---|---|\n"
 
 
 def read_claims(path=BOOK / "claims.yml"):
@@ -84,17 +84,19 @@ class Claims(SphinxDirective):
         """Write the table in Markdown and let the parser of the page read it."""
         self.env.note_dependency(str(BOOK / "claims.yml"))
         mine = [c for c in read_claims() if c["paper"] == self.arguments[0]]
-        text = HEAD.format(part="claim") + "\n".join(map(row, mine))
+        text = HEAD + "\n".join(map(row, mine))
         return self.parse_text_to_nodes(text)
 
 
 def row(claim):
     """Return one line of the table."""
-    ours = ", ".join(f"{k} {neat(v)}" for k, v in numbers(claim).items())
-    said = f"{claim['claim']} ({claim['where']})"
+    ours = "; ".join(
+        f"{name.replace('_', ' ')} {neat(value)}"
+        for name, value in numbers(claim).items()
+    )
+    said = f"{claim['claim']}. *{claim['where']}: {claim['theirs']}.*"
     verdict = f"**{claim['verdict']}**: {claim['why']} {{ref}}`{claim['chapter']}`"
-    cells = [f"`{claim['id']}`", said, claim["theirs"], ours, verdict]
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+    return f"| {said} | {ours} | {verdict} |"
 
 
 def neat(value):

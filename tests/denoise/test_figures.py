@@ -63,3 +63,11 @@ def test_every_method_of_the_table_is_a_labelled_point(ax):
     labels = [line.get_label() for line in ax.lines]
     assert labels == [LABELS["rt_dmf"], LABELS["constant"]]
     assert_array_equal(ax.lines[0].get_data(), [[300], [20]])
+
+
+def test_no_method_is_left_out_for_want_of_a_marker(ax):
+    known = [method for method in LABELS if method != "general_sensitivity"]
+    table = pd.DataFrame({"method": known, "re_15": 1, "ibre_15": 2})
+    plot_errors(ax, table)
+    assert {line.get_label() for line in ax.lines} == {LABELS[m] for m in known}
+    assert len({line.get_marker() for line in ax.lines}) == len(known)

@@ -4,7 +4,7 @@ import numpy as np
 
 from latentomics.plot import COLORS, LABELS
 
-MARKERS = "osD^vPX*"
+MARKERS = "osD^vPX*<>hp"
 
 
 def plot_matrix(ax, M, title, *, limits, cmap="viridis"):

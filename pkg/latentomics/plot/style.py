@@ -6,7 +6,7 @@ import matplotlib as mpl
 # share a picture differ in lightness too, so that a grey print still reads.
 BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
-NAVY = "#1b2a6b"
+NAVY, BROWN = "#1b2a6b", "#7a5230"
 ORANGE, RED, PINK, YELLOW = "#e69f00", "#d55e00", "#cc79a7", "#f0e442"
 
 # method name in the results tables -> colour
@@ -16,7 +16,7 @@ COLORS = {
     "perfect": BLACK,
     "soft_impute": SKY,
     "nuclear_ball": YELLOW,
-    "robust_pca": PINK,
+    "robust_pca": BROWN,
     "stable_pcp": GREEN,
     "dual_branch": RED,
     "dmf_published": ORANGE,
