@@ -6,6 +6,7 @@ looked for.
 
 from latentomics.data.datasets import datasets, load
 from latentomics.data.fetch import DataUnavailable, available, fetch, locate, verify
+from latentomics.data.gene_sets import membership
 from latentomics.data.registry import files, registry, requires
 from latentomics.data.rtdmf import PlantedSet
 from latentomics.data.shared_drugs import drug_matches, shared_drugs
@@ -21,6 +22,7 @@ __all__ = [
     "files",
     "load",
     "locate",
+    "membership",
     "read_table",
     "registry",
     "requires",

@@ -10,6 +10,8 @@ from latentomics.data.ccle import ccle_features, ccle_response
 from latentomics.data.cell_lines import cell_lines
 from latentomics.data.ctrpv2 import ctrpv2_auc, ctrpv2_drugs
 from latentomics.data.gdsc import gdsc1_auc, gdsc1_lnic50, gdsc_drugs
+from latentomics.data.gene_sets import go_bp, hallmark
+from latentomics.data.nci60 import nci60_drugs, nci60_expression, nci60_gi50
 from latentomics.data.registry import catalogue, provenance, registry, requires
 from latentomics.data.rtdmf import planted_set
 
@@ -22,6 +24,11 @@ LOADERS = {
     "ccle_response": ccle_response,
     "ccle_features": ccle_features,
     "cell_lines": cell_lines,
+    "nci60_expression": nci60_expression,
+    "nci60_gi50": nci60_gi50,
+    "nci60_drugs": nci60_drugs,
+    "go_bp": go_bp,
+    "hallmark": hallmark,
     "rtdmf_twoblock": partial(planted_set, "twoblock"),
     "rtdmf_mixed": partial(planted_set, "mixed"),
     "rtdmf_fimm": partial(planted_set, "fimm"),
@@ -65,7 +72,7 @@ def load(name, /, **options):
 
     Returns
     -------
-    DataFrame or PlantedSet
+    DataFrame, Series (gene sets) or PlantedSet
         `attrs` holds where it comes from: source files with address, sha256, terms
         and citation, and the units.
 
@@ -83,7 +90,7 @@ def load(name, /, **options):
             raise ValueError(f"options of {name} are {allowed}; got {option!r}")
     data = LOADERS[name](**options)
     attrs = provenance(name) | {"options": options}
-    if isinstance(data, pd.DataFrame):
+    if isinstance(data, pd.DataFrame | pd.Series):
         data.attrs = attrs
         return data
     return replace(data, attrs=attrs)

@@ -191,8 +191,8 @@ def planted_residuals(
 
     L is the best approximation of rank `rank` to X, with each gap filled by the
     median of its column; what exceeds it by at least `keep` is a spike. Blocks are
-    found by spectral co-clustering of those. This is how the published set "fimm"
-    was made.
+    found by spectral co-clustering of those, as the paper says of its third design;
+    the spikes of its published file "fimm" begin at 0.2.
 
     Parameters
     ----------

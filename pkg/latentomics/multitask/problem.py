@@ -1,0 +1,106 @@
+r"""The trace-norm problem: its objective, its dual, and when it is solved.
+
+Rows of `basis` are lines in whatever coordinates the solver works in.
+"""
+
+import torch
+
+
+class TraceNormProblem:
+    r"""Least squares over measured cells with free intercepts and a trace norm.
+
+    .. math::
+        \min_{W, b} \; \tfrac12 \sum_t \|P_t (y_t - B w_t - b_t 1)\|^2
+        + \lambda \|W\|_*
+
+    (book: ``eq-trace-norm``). The best :math:`b_t` for given W is the mean residual
+    of drug t over its measured lines, so b is never a variable.
+
+    Parameters
+    ----------
+    basis : tensor of shape (n, d)
+        B, lines in coordinates; for the paper's way the features themselves.
+    Y : tensor of shape (n, T)
+        Whatever stands where `seen` is false is not looked at.
+    seen : bool tensor of shape (n, T)
+    """
+
+    def __init__(self, basis, Y, seen):
+        self.basis, self.seen = basis, seen
+        self.mask = seen.to(basis)
+        self.count = self.mask.sum(dim=0)
+        self.mean = torch.where(seen, Y, 0).sum(dim=0) / self.count
+        self.Y = torch.where(seen, Y - self.mean, 0)  # centred, 0 where not measured
+        self.full = bool(seen.all())
+
+    def centred(self, M):
+        """Take each drug's mean over its measured lines off; 0 where not measured."""
+        M = M * self.mask
+        return M - M.sum(dim=0) / self.count * self.mask
+
+    def residual(self, W):
+        """Return the residual with the best intercepts, 0 where not measured."""
+        return self.Y - self.centred(self.basis @ W)
+
+    def intercept(self, W):
+        """Return the best intercept of each drug, shape (T,)."""
+        fitted = (self.basis @ W) * self.mask
+        return self.mean - fitted.sum(dim=0) / self.count
+
+    def lam_max(self):
+        r"""Return the smallest :math:`\lambda` whose solution is W = 0."""
+        return spectral_norm(self.basis.T @ self.Y)
+
+    def certify(self, W, nuclear, lam):
+        r"""Return the objective at `W` and its relative duality gap.
+
+        Any :math:`\Theta` that vanishes where nothing was measured, sums to 0 for
+        each drug and has :math:`\|B^\top \Theta\|_2 \le \lambda` bounds the least
+        objective from below by :math:`\langle \Theta, Y \rangle - \tfrac12
+        \|\Theta\|^2`; the residual R, times the best admissible number, is such a one.
+
+        Parameters
+        ----------
+        W : tensor of shape (d, T)
+        nuclear : tensor or float
+            :math:`\|W\|_*`, which solvers know.
+        """
+        R = self.residual(W)
+        squares, along = R.square().sum(), (R * self.Y).sum()
+        objective = squares / 2 + lam * nuclear
+        limit = lam / spectral_norm(self.basis.T @ R).clamp(min=tiny(R))
+        c = (along / squares.clamp(min=tiny(R))).clamp(-limit, limit)
+        gap = objective - (c * along - c * c * squares / 2)
+        return objective, gap / objective.clamp(min=tiny(R))
+
+
+class Certificate:
+    """Objective and gap for :func:`latentomics.solvers.iterate`, computed once a look.
+
+    `read` takes W and its nuclear norm out of a solver's state.
+    """
+
+    def __init__(self, problem, lam, read):
+        self.problem, self.lam, self.read = problem, lam, read
+
+    def objective(self, state):
+        """Return the objective, and keep the gap that comes with it."""
+        objective, self._gap = self.problem.certify(*self.read(state), self.lam)
+        return objective
+
+    def gap(self, state, previous):
+        """Return the relative duality gap of the state just looked at."""
+        return self._gap
+
+
+def tiny(M):
+    """Return the smallest positive number of the type of `M`, against 0 / 0."""
+    return torch.finfo(M.dtype).tiny
+
+
+def spectral_norm(M):
+    """Return the largest singular value, from the Gram matrix of the shorter side."""
+    if not M.numel():
+        return M.new_zeros(())
+    gram = M @ M.T if M.shape[0] < M.shape[1] else M.T @ M
+    return torch.linalg.eigvalsh(gram)[-1].clamp(min=0).sqrt()

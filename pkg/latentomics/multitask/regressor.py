@@ -1,0 +1,137 @@
+"""What every multitask regressor shares: how it reads, and how it predicts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from latentomics.base import check_finite, check_size, check_table, first, unmasked
+
+
+class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Base for estimators of many responses of the same lines, some not measured.
+
+    `fit(X, Y)` takes features of every line, shape (n_samples, n_features), and
+    responses, shape (n_samples, n_tasks), NaN where a drug was not measured on a
+    line. `fit_path(X, Y, grid)` fits at many values of its parameters at once, for
+    :class:`PathSearch` to choose from; `per_task` says whether each drug may choose
+    its own.
+    """
+
+    per_task = False
+
+    def _read(self, X, Y):
+        """Return checked `X` and `Y`, two float64 matrices, and remember their names.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a finite matrix or `Y` not a matrix of numbers and gaps, if
+            their lines differ, or a drug was measured on no line.
+        """
+        X, Y = unmasked(X), unmasked(Y)
+        check_table(X)
+        lines = X.index if isinstance(X, pd.DataFrame) else None
+        X = validate_data(self, X, dtype="float64", ensure_min_samples=2)
+        check_size(X, "float64")
+        self._one_task = np.ndim(Y) == 1
+        return X, self._responses(Y, len(X), lines)
+
+    def _responses(self, Y, n_samples, lines):
+        if Y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None; Y must hold the responses, lines x drugs"
+            )
+        if np.ndim(Y) == 1:
+            Y = Y.to_frame() if isinstance(Y, pd.Series) else np.asarray(Y)[:, None]
+        check_table(Y, "Y")
+        if len(Y) != n_samples:
+            raise ValueError(
+                f"Y must have a row for each of the {n_samples} lines of X; "
+                f"got {len(Y)}"
+            )
+        if isinstance(Y, pd.DataFrame):
+            _check_same_lines(lines, Y.index)
+            self.task_names_in_ = np.asarray(Y.columns, dtype=object)
+        elif hasattr(self, "task_names_in_"):
+            del self.task_names_in_  # of an earlier fit
+        Y = np.asarray(Y, dtype="float64")
+        check_finite(Y, "Y")
+        check_size(np.nan_to_num(Y), "float64", "Y")
+        empty = np.flatnonzero(np.isnan(Y).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                "Y must have a measured line for every drug; got none in column "
+                f"{first(empty)}"
+            )
+        return Y
+
+    def _read_new(self, X):
+        """Return the features of lines to predict, checked against those of the fit."""
+        check_is_fitted(self)
+        check_table(X)
+        return validate_data(self, X, dtype="float64", reset=False)
+
+    def _shaped(self, Y_hat):
+        """Return predictions in the shape of the `Y` of the fit."""
+        return Y_hat[:, 0] if self._one_task else Y_hat
+
+
+def _check_same_lines(of_x, of_y):
+    """Raise ValueError if two tables name different lines; arrays name none."""
+    if of_x is None or of_x.equals(of_y):
+        return
+    where = np.flatnonzero(np.asarray(of_x) != np.asarray(of_y))
+    if len(where):
+        raise ValueError(
+            "X and Y must have the same lines in the same order; got "
+            f"{of_x[where[0]]!r} and {of_y[where[0]]!r} in row {where[0]}"
+        )
+
+
+    def fit_path(self, X, Y, grid=None):
+        """Fit at every point of `grid`; see the class.
+
+        Parameters
+        ----------
+        X, Y
+            As in `fit`.
+        grid : list of dict, optional
+            What to set of the parameters at each point; by default one point, the
+            parameters as they are.
+
+        Returns
+        -------
+        ModelPath
+        """
+        points = [{}] if grid is None else list(grid)
+        models = [clone(self).set_params(**point).fit(X, Y) for point in points]
+        return ModelPath(points, models)
+
+
+class LinearRegressor(MultitaskRegressor):
+    """Base for those that learn `coef_` and `intercept_`."""
+
+    def predict(self, X):
+        """Return the responses expected of lines with features `X`, in units of Y."""
+        X = self._read_new(X)
+        return self._shaped(X @ self.coef_ + self.intercept_)
+
+
+@dataclass
+class ModelPath:
+    """One fitted model at each point of a grid."""
+
+    points: list
+    models: list
+
+    def predict(self, X):
+        """Return predictions, shape (n_points, n_lines, n_tasks)."""
+        return np.stack([_two_columns(m.predict(X)) for m in self.models])
+
+
+def _two_columns(Y_hat):
+    return Y_hat[:, None] if Y_hat.ndim == 1 else Y_hat

@@ -1,0 +1,208 @@
+"""All drugs at once, their weights kept to few common patterns."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor
+from latentomics.base import check_choice, check_not_negative, check_whole
+from latentomics.multitask.accelerated import accelerated_path
+from latentomics.multitask.feature_admm import admm_path
+from latentomics.multitask.problem import TraceNormProblem
+from latentomics.multitask.regressor import LinearRegressor
+from latentomics.multitask.sample_space import SampleSpace, sample_space
+from latentomics.multitask.split import split_path
+
+SOLVERS = ("split", "fista", "sample_space", "paper")
+
+
+class TraceNormRegressor(LinearRegressor):
+    r"""Regress all responses on the features at once, with weights of low rank.
+
+    .. math::
+        \min_{W, b} \; \tfrac12 \sum_t \|P_t (y_t - X w_t - b_t 1)\|^2
+        + \lambda \|W\|_*
+
+    :math:`P_t` keeps the lines on which drug t was measured; the intercepts
+    :math:`b_t` are free. The sum of the singular values of W makes drugs share
+    patterns: the problem of [1], derived in the book at ``eq-trace-norm``. It is
+    solved to a duality gap, which bounds how far the objective is from the least one.
+
+    Parameters
+    ----------
+    lam : float, default=1.0
+        :math:`\lambda \ge 0`, in units of X times Y: taken off every singular value
+        of the correlation of features and responses. From `lam_max_` on, W is 0.
+        How to choose it: :class:`PathSearch`.
+    solver : {"split", "fista", "sample_space", "paper"}, default="split"
+        All end at the same W. "split": ADMM with one factorisation for any pattern
+        of gaps (book: ``eq-split-admm``). "fista": accelerated gradients.
+        "paper": the ADMM of [1], one ridge problem per drug and iteration, on all
+        features; "sample_space": the same in as many coordinates as lines.
+    tol : float, default=1e-4
+        Stop at this duality gap, relative to the objective.
+    max_iter : int, default=5000
+        For each lam.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features, n_tasks)
+        W, in units of Y per unit of X; `rank_` of its singular values are not 0.
+    intercept_ : ndarray of shape (n_tasks,)
+        b, in units of Y.
+    lam_max_ : float
+        The least lam for which W = 0.
+    gap_ : float
+        Relative duality gap reached.
+    rank_ : int
+    trace_ : Trace
+        Objective and gap at each look, iterations used, why it stopped.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: as :class:`MultitaskRegressor`, or a parameter is out of its range.
+
+    References
+    ----------
+    [1] Yuan, Paskov, Paskov, Gonzalez & Leslie (2016). Sci Rep 6:31619.
+    """
+
+    def __init__(
+        self,
+        lam=1.0,
+        *,
+        solver="split",
+        tol=1e-4,
+        max_iter=5000,
+        device="auto",
+        dtype="float64",
+    ):
+        self.lam, self.solver, self.tol, self.max_iter = lam, solver, tol, max_iter
+        self.device, self.dtype = device, dtype
+
+    def fit(self, X, Y):
+        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        check_not_negative(lam=self.lam)
+        path = self._solve(X, Y, lambda lam_max: [{"lam": self.lam}])
+        self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
+        self.lam_max_, self.trace_ = path.lam_max, path.traces[0]
+        self.gap_ = self.trace_.gap[-1]
+        self.rank_ = int(torch.linalg.matrix_rank(path.coords[0]))
+        return self
+
+    def fit_path(self, X, Y, grid=None):
+        """Fit at many lam, from the largest down, each from where the last one ended.
+
+        Parameters
+        ----------
+        X, Y
+            As in `fit`.
+        grid : list of dict, optional
+            Each ``{"fraction": f}``, lam as a share of `lam_max_`, falling; by
+            default :func:`trace_norm_grid`.
+
+        Returns
+        -------
+        SampleSpacePath
+        """
+        grid = trace_norm_grid() if grid is None else grid
+        fractions = [point["fraction"] for point in grid]
+        check_not_negative(fraction=min(fractions))
+        if sorted(fractions, reverse=True) != fractions:
+            raise ValueError(f"grid must hold falling fractions; got {fractions}")
+        return self._solve(
+            X, Y, lambda top: [{"fraction": f, "lam": f * top} for f in fractions]
+        )
+
+    def _solve(self, X, Y, choose):
+        """Return the path over the points that `choose` names, given lam_max."""
+        check_choice("solver", self.solver, SOLVERS)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_whole(max_iter=self.max_iter)
+        X, Y = self._read(X, Y)
+        seen = ~np.isnan(Y)
+        rows = seen.any(axis=1)  # a line without a response says nothing about W
+        where = {"device": self.device, "dtype": self.dtype}
+        space = sample_space(as_tensor(X[rows], **where))
+        problem = TraceNormProblem(
+            space.centred if self.solver == "paper" else space.basis,
+            as_tensor(np.nan_to_num(Y[rows]), **where),
+            as_mask(seen[rows], device=self.device),
+        )
+        lam_max = float(problem.lam_max())
+        points = choose(lam_max)
+        found = self._run(problem, space, [point["lam"] for point in points])
+        intercepts = [problem.intercept(W) for W, _ in found]
+        coords = [W for W, _ in found]
+        if self.solver == "paper":
+            coords = [space.coordinates(W) for W in coords]
+        traces = [trace for _, trace in found]
+        return SampleSpacePath(points, space, coords, intercepts, lam_max, traces)
+
+    def _run(self, problem, space, lams):
+        stop = {"tol": self.tol, "max_iter": self.max_iter}
+        if self.solver == "split":
+            return split_path(problem, space.U, space.s, lams, **stop)
+        solve = accelerated_path if self.solver == "fista" else admm_path
+        return solve(problem, lams, **stop)
+
+
+def trace_norm_grid(n_lams=50, eps=0.01):
+    """Return the usual grid of :class:`TraceNormRegressor`.
+
+    Parameters
+    ----------
+    n_lams : int, default=50
+    eps : float, default=0.01
+        Smallest share of lam_max; evenly spaced on the log scale, from 1 down.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [{"fraction": float(f)} for f in np.geomspace(1, eps, n_lams)]
+
+
+@dataclass
+class SampleSpacePath:
+    """Weights at every point of a grid, in the coordinates of the lines fitted."""
+
+    points: list  # of dict
+    space: SampleSpace
+    coords: list  # of tensors (r, T)
+    intercepts: list  # of tensors (T,), for centred features
+    lam_max: float
+    traces: list
+
+    def predict(self, X):
+        """Return predictions, shape (n_points, n_lines, n_tasks)."""
+        X = as_tensor(X, device=self.space.s.device.type, dtype=self.dtype)
+        where = self.space.project(X)
+        fits = zip(self.coords, self.intercepts, strict=True)
+        return as_numpy(torch.stack([where @ A + b for A, b in fits]))
+
+    @property
+    def dtype(self):
+        """Name of the number type of the fits."""
+        return str(self.space.s.dtype).removeprefix("torch.")
+
+    def coef(self, choice):
+        """Return weights of the features, (p, T), each drug's at its `choice`."""
+        return as_numpy(self.space.lift(self._chosen(self.coords, choice)))
+
+    def intercept(self, choice):
+        """Return intercepts for features as they came, (T,)."""
+        A = self._chosen(self.coords, choice)
+        shift = self.space.mean @ self.space.lift(A)
+        return as_numpy(self._chosen(self.intercepts, choice) - shift)
+
+    def _chosen(self, values, choice):
+        choice = [int(c) for c in choice]
+        if len(set(choice)) == 1:
+            return values[choice[0]]
+        columns = [values[c][..., t] for t, c in enumerate(choice)]
+        return torch.stack(columns, dim=-1)
