@@ -58,9 +58,10 @@ def nci60_expression():
 
     Notes
     -----
-    The file's own table of line names does not fit its rows (see `PANEL`); that the
+    The file's own table of line names does not fit its rows (see `PANEL`). That the
     names given here do was checked with tissue markers, with the ABC transporters
-    that the screen's authors measured, and with CCLE's expression of the same lines.
+    that the screen's authors measured, and with CCLE's expression of the same lines;
+    only MDA_MB_435 and MDA_N (one tumour), SN12C and TK_10 cannot be told apart so.
     """
     source = need("rdata").read_rda(fetch_file("nci60_expression"))
     gene, symbols = source["gene"], source["geneInfo"]["Symbol"].to_numpy()

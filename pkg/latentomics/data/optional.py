@@ -1,10 +1,16 @@
-"""One sentence for whoever installed the package without its extra `data`."""
+"""One sentence for whoever installed the package without one of its extras."""
 
 from importlib import import_module
 
 
-def need(module):
+def need(module, extra="data"):
     """Import an optional library by name.
+
+    Parameters
+    ----------
+    module : str
+    extra : str, default="data"
+        The extra of this package that installs it.
 
     Raises
     ------
@@ -16,5 +22,5 @@ def need(module):
     except ImportError as error:
         raise ImportError(
             f"{module} is needed for this; install it with "
-            "`pip install 'latentomics[data]'`"
+            f"`pip install 'latentomics[{extra}]'`"
         ) from error

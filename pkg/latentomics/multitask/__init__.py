@@ -1,5 +1,21 @@
 """Part III: predicting drug response from molecular features, many drugs at once."""
 
+from .effects import DrugAndLineEffects, ResponseSoftImpute
+from .hybrid import TraceNormHybrid
+from .nearest_drug import NearestDrug
+from .path_search import PathSearch
+from .ridge import RidgePerTask
+from .splitters import InductiveKFold, TransductiveKFold
 from .trace_norm import TraceNormRegressor
 
-__all__ = ["TraceNormRegressor"]
+__all__ = [
+    "DrugAndLineEffects",
+    "InductiveKFold",
+    "NearestDrug",
+    "PathSearch",
+    "ResponseSoftImpute",
+    "RidgePerTask",
+    "TraceNormHybrid",
+    "TraceNormRegressor",
+    "TransductiveKFold",
+]

@@ -3,6 +3,7 @@
 import torch
 
 from latentomics.multitask.problem import Certificate, tiny
+from latentomics.multitask.ridges import Ridges
 from latentomics.multitask.shrink import Shrinker
 from latentomics.multitask.split import RELAXATION
 from latentomics.solvers import iterate
@@ -39,14 +40,15 @@ def admm_path(problem, lams, *, tol, max_iter):
     -------
     list of (Z, trace)
     """
-    ridges, found = _Ridges(problem), []
+    ridges, found = Ridges(problem), []
     rho = problem.basis.square().sum() / len(problem.basis)
     W = problem.basis.T @ torch.zeros_like(problem.Y)
     state = W, W.sum(), W, rho, 0
     for lam in lams:
+        shrink = Shrinker()
         check = Certificate(problem, lam, lambda state: (state[0], state[1]))
         state, trace = iterate(
-            lambda state, lam=lam, shrink=Shrinker(): _step(state, lam, ridges, shrink),
+            lambda state, lam=lam, shrink=shrink: _step(state, lam, ridges, shrink),
             (*state[:4], 0),
             check.objective,
             tol=tol,
@@ -78,33 +80,3 @@ def _imbalance(W, Z, Z_old, G):
     if primal > IMBALANCE * dual:
         return 2.0
     return 0.5 if dual > IMBALANCE * primal else 1.0
-
-
-class _Ridges:
-    """Ridge problems of all drugs; those measured on the same lines share one."""
-
-    def __init__(self, problem):
-        patterns, group = torch.unique(problem.seen.T, dim=0, return_inverse=True)
-        self.parts = []
-        for number, pattern in enumerate(patterns):
-            drugs = (group == number).nonzero()[:, 0]
-            B = problem.basis[pattern]
-            B = B - B.mean(dim=0)
-            dual = B.shape[0] < B.shape[1]  # then n_t x n_t instead of d x d
-            squares, V = torch.linalg.eigh(B @ B.T if dual else B.T @ B)
-            self.parts.append(
-                (drugs, B, B.T @ problem.Y[pattern][:, drugs], squares, V, dual)
-            )
-
-    def solve(self, centre, rho):
-        """Minimise each drug's loss plus rho / 2 times the distance to `centre`."""
-        W = torch.empty_like(centre)
-        for drugs, B, BY, squares, V, dual in self.parts:
-            right = BY + rho * centre[:, drugs]
-            inverse = (squares.clamp(min=0) + rho)[:, None]
-            if dual:
-                inner = V @ ((V.T @ (B @ right)) / inverse)
-                W[:, drugs] = (right - B.T @ inner) / rho
-            else:
-                W[:, drugs] = V @ ((V.T @ right) / inverse)
-        return W

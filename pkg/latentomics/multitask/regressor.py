@@ -69,6 +69,25 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return Y
 
+    def fit_path(self, X, Y, grid=None):
+        """Fit at every point of `grid`; see the class.
+
+        Parameters
+        ----------
+        X, Y
+            As in `fit`.
+        grid : list of dict, optional
+            What to set of the parameters at each point; by default one point, the
+            parameters as they are.
+
+        Returns
+        -------
+        ModelPath
+        """
+        points = [{}] if grid is None else list(grid)
+        models = [clone(self).set_params(**point).fit(X, Y) for point in points]
+        return ModelPath(points, models)
+
     def _read_new(self, X):
         """Return the features of lines to predict, checked against those of the fit."""
         check_is_fitted(self)
@@ -90,26 +109,6 @@ def _check_same_lines(of_x, of_y):
             "X and Y must have the same lines in the same order; got "
             f"{of_x[where[0]]!r} and {of_y[where[0]]!r} in row {where[0]}"
         )
-
-
-    def fit_path(self, X, Y, grid=None):
-        """Fit at every point of `grid`; see the class.
-
-        Parameters
-        ----------
-        X, Y
-            As in `fit`.
-        grid : list of dict, optional
-            What to set of the parameters at each point; by default one point, the
-            parameters as they are.
-
-        Returns
-        -------
-        ModelPath
-        """
-        points = [{}] if grid is None else list(grid)
-        models = [clone(self).set_params(**point).fit(X, Y) for point in points]
-        return ModelPath(points, models)
 
 
 class LinearRegressor(MultitaskRegressor):

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+
+from latentomics.arrays import as_mask, as_numpy, as_tensor
+from latentomics.multitask.problem import TraceNormProblem
 
 # Squares of singular values come from a Gram matrix with an error of eps times the
 # largest; a direction below this many eps is rounding, not data.
@@ -25,7 +29,7 @@ class SampleSpace:
 
     @property
     def basis(self):
-        """Coordinates of the lines, shape (n, r): :math:`U \\Sigma`."""
+        r"""Coordinates of the lines, shape (n, r): :math:`U \\Sigma`."""
         return self.U * self.s
 
     def lift(self, A):
@@ -55,3 +59,68 @@ def sample_space(X):
     U = V if wide else centred @ V / s
     return SampleSpace(mean, centred, U, s)
 
+
+def read_problem(X, Y, *, device, dtype, features=False):
+    """Return the sample space of `X` and the problem of predicting `Y` in it.
+
+    A line on which nothing was measured says nothing about the weights, and is left
+    out.
+
+    Parameters
+    ----------
+    X, Y : ndarrays of shape (n, p), (n, T)
+        Checked; NaN in `Y` is a gap.
+    features : bool, default=False
+        Pose the problem in the centred features instead.
+
+    Returns
+    -------
+    SampleSpace, TraceNormProblem
+    """
+    seen = ~np.isnan(Y)
+    rows = seen.any(axis=1)
+    rows = slice(None) if rows.all() else rows  # no copy of a large X
+    where = {"device": device, "dtype": dtype}
+    space = sample_space(as_tensor(X[rows], **where))
+    Y = as_tensor(np.nan_to_num(Y[rows]), **where)
+    basis = space.centred if features else space.basis
+    return space, TraceNormProblem(basis, Y, as_mask(seen[rows], device=device))
+
+
+@dataclass
+class SampleSpacePath:
+    """Weights at every point of a grid, in the coordinates of the lines fitted."""
+
+    points: list  # of dict
+    space: SampleSpace
+    coords: list  # of tensors (r, T)
+    intercepts: list  # of tensors (T,), for centred features
+
+    def predict(self, X):
+        """Return predictions, shape (n_points, n_lines, n_tasks)."""
+        X = as_tensor(X, device=self.space.s.device.type, dtype=self.dtype)
+        where = self.space.project(X)
+        fits = zip(self.coords, self.intercepts, strict=True)
+        return as_numpy(torch.stack([where @ A + b for A, b in fits]))
+
+    @property
+    def dtype(self):
+        """Name of the number type of the fits."""
+        return str(self.space.s.dtype).removeprefix("torch.")
+
+    def coef(self, choice):
+        """Return weights of the features, (p, T), each drug's at its `choice`."""
+        return as_numpy(self.space.lift(self._chosen(self.coords, choice)))
+
+    def intercept(self, choice):
+        """Return intercepts for features as they came, (T,)."""
+        A = self._chosen(self.coords, choice)
+        shift = self.space.mean @ self.space.lift(A)
+        return as_numpy(self._chosen(self.intercepts, choice) - shift)
+
+    def _chosen(self, values, choice):
+        choice = [int(c) for c in choice]
+        if len(set(choice)) == 1:
+            return values[choice[0]]
+        columns = [values[c][..., t] for t, c in enumerate(choice)]
+        return torch.stack(columns, dim=-1)

@@ -36,7 +36,7 @@ class Shrinker:
 
     def _directions(self, M, tau):
         """Return right singular vectors and values; all above tau are among them."""
-        width = M.shape[1]
+        M.shape[1]
         if self._basis is not None:
             Q = torch.linalg.qr(M.T @ (M @ self._basis)).Q
             MQ = M @ Q

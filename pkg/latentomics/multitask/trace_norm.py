@@ -1,17 +1,16 @@
 """All drugs at once, their weights kept to few common patterns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor
+from latentomics.arrays import DTYPES
 from latentomics.base import check_choice, check_not_negative, check_whole
 from latentomics.multitask.accelerated import accelerated_path
 from latentomics.multitask.feature_admm import admm_path
-from latentomics.multitask.problem import TraceNormProblem
 from latentomics.multitask.regressor import LinearRegressor
-from latentomics.multitask.sample_space import SampleSpace, sample_space
+from latentomics.multitask.sample_space import SampleSpacePath, read_problem
 from latentomics.multitask.split import split_path
 
 SOLVERS = ("split", "fista", "sample_space", "paper")
@@ -107,7 +106,7 @@ class TraceNormRegressor(LinearRegressor):
 
         Returns
         -------
-        SampleSpacePath
+        TraceNormPath
         """
         grid = trace_norm_grid() if grid is None else grid
         fractions = [point["fraction"] for point in grid]
@@ -124,14 +123,8 @@ class TraceNormRegressor(LinearRegressor):
         check_choice("dtype", self.dtype, DTYPES)
         check_whole(max_iter=self.max_iter)
         X, Y = self._read(X, Y)
-        seen = ~np.isnan(Y)
-        rows = seen.any(axis=1)  # a line without a response says nothing about W
-        where = {"device": self.device, "dtype": self.dtype}
-        space = sample_space(as_tensor(X[rows], **where))
-        problem = TraceNormProblem(
-            space.centred if self.solver == "paper" else space.basis,
-            as_tensor(np.nan_to_num(Y[rows]), **where),
-            as_mask(seen[rows], device=self.device),
+        space, problem = read_problem(
+            X, Y, device=self.device, dtype=self.dtype, features=self.solver == "paper"
         )
         lam_max = float(problem.lam_max())
         points = choose(lam_max)
@@ -141,7 +134,7 @@ class TraceNormRegressor(LinearRegressor):
         if self.solver == "paper":
             coords = [space.coordinates(W) for W in coords]
         traces = [trace for _, trace in found]
-        return SampleSpacePath(points, space, coords, intercepts, lam_max, traces)
+        return TraceNormPath(points, space, coords, intercepts, lam_max, traces)
 
     def _run(self, problem, space, lams):
         stop = {"tol": self.tol, "max_iter": self.max_iter}
@@ -168,41 +161,8 @@ def trace_norm_grid(n_lams=50, eps=0.01):
 
 
 @dataclass
-class SampleSpacePath:
-    """Weights at every point of a grid, in the coordinates of the lines fitted."""
+class TraceNormPath(SampleSpacePath):
+    """A path that also knows its `lam_max` and the :class:`Trace` of each point."""
 
-    points: list  # of dict
-    space: SampleSpace
-    coords: list  # of tensors (r, T)
-    intercepts: list  # of tensors (T,), for centred features
-    lam_max: float
-    traces: list
-
-    def predict(self, X):
-        """Return predictions, shape (n_points, n_lines, n_tasks)."""
-        X = as_tensor(X, device=self.space.s.device.type, dtype=self.dtype)
-        where = self.space.project(X)
-        fits = zip(self.coords, self.intercepts, strict=True)
-        return as_numpy(torch.stack([where @ A + b for A, b in fits]))
-
-    @property
-    def dtype(self):
-        """Name of the number type of the fits."""
-        return str(self.space.s.dtype).removeprefix("torch.")
-
-    def coef(self, choice):
-        """Return weights of the features, (p, T), each drug's at its `choice`."""
-        return as_numpy(self.space.lift(self._chosen(self.coords, choice)))
-
-    def intercept(self, choice):
-        """Return intercepts for features as they came, (T,)."""
-        A = self._chosen(self.coords, choice)
-        shift = self.space.mean @ self.space.lift(A)
-        return as_numpy(self._chosen(self.intercepts, choice) - shift)
-
-    def _chosen(self, values, choice):
-        choice = [int(c) for c in choice]
-        if len(set(choice)) == 1:
-            return values[choice[0]]
-        columns = [values[c][..., t] for t, c in enumerate(choice)]
-        return torch.stack(columns, dim=-1)
+    lam_max: float = 0.0
+    traces: list = field(default_factory=list)

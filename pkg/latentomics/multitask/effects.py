@@ -1,0 +1,146 @@
+"""Two rivals without features: additive effects, and a low rank of the responses."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor
+from latentomics.base import check_choice, check_not_negative, check_whole
+from latentomics.multitask.problem import TraceNormProblem
+from latentomics.multitask.split import split_path
+from latentomics.multitask.trace_norm import trace_norm_grid
+from latentomics.multitask.transductive import TransductiveRegressor, known_lines
+
+
+class DrugAndLineEffects(TransductiveRegressor):
+    r"""Predict the drug's mean plus what the line does to every drug.
+
+    .. math:: \min_{a, b} \sum_{(i,t) \in \Omega} (y_{it} - a_i - b_t)^2
+        + \kappa \sum_i a_i^2
+
+    Solved exactly (book: ``eq-effects``). A line never measured has a = 0.
+
+    Parameters
+    ----------
+    penalty : float, default=1.0
+        :math:`\kappa \ge 0`, in measured cells: as if so many more of each line had
+        been average.
+
+    Attributes
+    ----------
+    line_effect_ : ndarray of shape (n_samples,)
+        a, in units of Y.
+    drug_effect_ : ndarray of shape (n_tasks,)
+        b, in units of Y.
+    fitted_ : ndarray of shape (n_samples, n_tasks)
+        :math:`a_i + b_t`.
+    X_ : ndarray of shape (n_samples, n_features)
+        Features by which `predict` finds a line again.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: as :class:`MultitaskRegressor`, or `penalty` is negative. In
+        `predict`: a line was not in the fit.
+    """
+
+    def __init__(self, penalty=1.0):
+        self.penalty = penalty
+
+    def fit(self, X, Y):
+        """Fit to responses; of the features only the lines' identity is used."""
+        check_not_negative(penalty=self.penalty)
+        X, Y = self._read(X, Y)
+        mask = (~np.isnan(Y)).astype(float)
+        share = mask / mask.sum(axis=0)  # b is the mean of Y - a: only a is unknown
+        centred = np.where(mask > 0, Y - np.nanmean(Y, axis=0), 0.0)
+        normal = np.diag(mask.sum(axis=1) + self.penalty) - mask @ share.T
+        a = np.linalg.lstsq(normal, centred.sum(axis=1), rcond=None)[0]
+        self.line_effect_ = a
+        self.drug_effect_ = np.nanmean(Y, axis=0) - share.T @ a
+        return self._remember(X, a[:, None] + self.drug_effect_)
+
+
+class ResponseSoftImpute(TransductiveRegressor):
+    r"""Fill the responses with their best trace-norm fit, drug means left free.
+
+    .. math:: \min_{L, b} \; \tfrac12 \|P_\Omega(Y - L - 1 b^\top)\|_F^2
+        + \lambda \|L\|_*
+
+    It is :class:`TraceNormRegressor` with one indicator feature per line (book:
+    ``eq-response-soft-impute``), and solved by the same loop: whatever it predicts,
+    no molecular feature has helped.
+
+    Parameters
+    ----------
+    lam : float, default=1.0
+        :math:`\lambda \ge 0`, in units of Y.
+    tol : float, default=1e-4
+        Stop at this duality gap, relative to the objective.
+    max_iter : int, default=5000
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    fitted_ : ndarray of shape (n_samples, n_tasks)
+        :math:`L + 1 b^\top`, in units of Y.
+    X_ : ndarray of shape (n_samples, n_features)
+        Features by which `predict` finds a line again.
+    trace_ : Trace
+        Objective and gap at each look, iterations used, why it stopped.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: as :class:`MultitaskRegressor`, or a parameter is out of its range.
+        In `predict`: a line was not in the fit.
+    """
+
+    def __init__(
+        self, lam=1.0, *, tol=1e-4, max_iter=5000, device="auto", dtype="float64"
+    ):
+        self.lam, self.tol, self.max_iter = lam, tol, max_iter
+        self.device, self.dtype = device, dtype
+
+    def fit(self, X, Y):
+        """Fit to responses; of the features only the lines' identity is used."""
+        check_not_negative(lam=self.lam)
+        X, (fitted,), (self.trace_,) = self._solve(X, Y, lambda top: [self.lam])
+        return self._remember(X, fitted)
+
+    def fit_path(self, X, Y, grid=None):
+        """Fit at many lam, each ``{"fraction": f}`` of the one from which L = 0."""
+        points = trace_norm_grid() if grid is None else list(grid)
+        X, fitted, _ = self._solve(
+            X, Y, lambda top: [point["fraction"] * top for point in points]
+        )
+        return FittedPath(points, X, np.stack(fitted))
+
+    def _solve(self, X, Y, choose):
+        """Return the checked X, and fits and traces at each lam that `choose` names."""
+        check_choice("dtype", self.dtype, DTYPES)
+        check_whole(max_iter=self.max_iter)
+        X, Y = self._read(X, Y)
+        R = as_tensor(np.nan_to_num(Y), device=self.device, dtype=self.dtype)
+        eye = torch.eye(len(Y)).to(R)
+        problem = TraceNormProblem(eye, R, as_mask(~np.isnan(Y), device=self.device))
+        lams = choose(float(problem.lam_max()))
+        stop = {"tol": self.tol, "max_iter": self.max_iter}
+        found = split_path(problem, eye, eye.diagonal(), lams, **stop)
+        fitted = [as_numpy(L + problem.intercept(L)) for L, _ in found]
+        return X, fitted, [trace for _, trace in found]
+
+
+@dataclass
+class FittedPath:
+    """Fits of known lines at every point of a grid."""
+
+    points: list  # of dict
+    X: np.ndarray
+    fitted: np.ndarray  # (n_points, n, T)
+
+    def predict(self, X):
+        """Return predictions, shape (n_points, n_lines, n_tasks)."""
+        return self.fitted[:, known_lines(self.X, X)]

@@ -1,0 +1,294 @@
+"""The rival that fits each drug on its own: an elastic net per column of Y."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import enet_path
+
+from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.data.optional import need
+from latentomics.multitask.regressor import LinearRegressor
+
+EXTRAS = {"celer": "multitask", "glmnet": "fast", "sklearn": None}
+PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+RIDGE_AS = 0.001  # the l1_ratio whose lam_max stands in for that of 0, infinite
+GLMNET_STEP = 1e-4  # glmnet stops on its last step: 1e-7 of it ends at a gap near 1e-3
+ROUNDING = 1e-12
+STEPS = {"celer": 200, "sklearn": 10_000, "glmnet": 1_000_000}  # at most
+
+
+def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01):
+    """Return the points of a path, ratio by ratio, each with falling lam.
+
+    Parameters
+    ----------
+    l1_ratios : sequence of float from 0 to 1
+        The 11 of Yuan et al. (2016) are ``PAPER_RATIOS``; these five take half the
+        time.
+    n_lams : int, default=100
+    eps : float, default=0.01
+        The last lam as a share of the first, `lam_max_`; evenly on the log scale.
+
+    Returns
+    -------
+    list of dict
+        ``{"l1_ratio": a, "fraction": f}``, f the share of each drug's own `lam_max_`.
+    """
+    check_whole(n_lams=n_lams)
+    check_positive(eps=eps)
+    fractions = np.geomspace(1, eps, n_lams)
+    return [
+        {"l1_ratio": float(ratio), "fraction": float(f)}
+        for ratio in l1_ratios
+        for f in fractions
+    ]
+
+
+class ElasticNetPerTask(LinearRegressor):
+    r"""Regress each response on the features by itself, most weights kept at 0.
+
+    .. math::
+        \min_{w_t, b_t} \; \frac{1}{2 n_t} \|P_t (y_t - X w_t - b_t 1)\|^2
+        + \lambda \Big( \alpha \|w_t\|_1 + \frac{1 - \alpha}{2 s_t} \|w_t\|^2 \Big)
+
+    :math:`P_t` keeps the :math:`n_t` lines measured for drug t, and :math:`s_t` is the
+    standard deviation of the responses there: as in glmnet [1], the problem is that
+    of responses of unit variance, and :math:`s_t = 1` where `Y` is standardised.
+    Thus the fit has no units, which the formula without :math:`s_t` has. Features
+    are taken as they are. Book: ``eq-elastic-net``.
+
+    Parameters
+    ----------
+    l1_ratio : float, default=0.5
+        :math:`\alpha` from 0, ridge regression, solved exactly, to 1, the lasso.
+    lam : float, default=0.1
+        :math:`\lambda > 0`, in units of X times Y; from a drug's `lam_max_` on its
+        weights are 0. How to choose both: :class:`PathSearch`.
+    tol : float, default=1e-3
+        Stop at this duality gap, as a share of the loss of w = 0. No units. glmnet
+        has no gap; it stops at a step of 1e-4 `tol`, which ends about as close.
+    backend : {"celer", "glmnet", "sklearn"}, default="celer"
+        Who solves: celer [2], the extra `multitask`; glmnet, the extra `fast`, two
+        to six times as fast, but GPL; or scikit-learn, no extra, five to ten times
+        as slow.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features, n_tasks)
+        w, in units of Y per unit of X. 0 for a feature that is constant on the lines
+        measured, and for a drug whose responses are.
+    intercept_ : ndarray of shape (n_tasks,)
+        b, in units of Y.
+    lam_max_ : ndarray of shape (n_tasks,)
+        The least lam for which w = 0, in units of X times Y; for `l1_ratio` below
+        .001, where it is infinite or nearly, that of .001.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: as :class:`MultitaskRegressor`, or a parameter is out of its range.
+    ImportError
+        In `fit`: the backend is not installed.
+
+    References
+    ----------
+    [1] Friedman, Hastie & Tibshirani (2010). J Stat Softw 33(1):1-22.
+    [2] Massias, Vaiter, Gramfort & Salmon (2020). JMLR 21(234):1-33.
+    """
+
+    per_task = True
+
+    def __init__(self, l1_ratio=0.5, lam=0.1, *, tol=1e-3, backend="celer"):
+        self.l1_ratio, self.lam = l1_ratio, lam
+        self.tol, self.backend = tol, backend
+
+    def fit(self, X, Y):
+        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        check_positive(lam=self.lam)
+        _check_ratio(self.l1_ratio)
+        solve = self._solver()
+        X, Y = self._read(X, Y)
+        drugs = [_Drug(X, y) for y in Y.T]
+        lams = np.array([self.lam])
+        W = [drug.weights(solve, self.l1_ratio, lams)[:, 0] for drug in drugs]
+        self.coef_ = np.stack(W, axis=1)
+        self.intercept_ = np.array(
+            [drug.intercept(w) for drug, w in zip(drugs, W, strict=True)]
+        )
+        self.lam_max_ = np.array([drug.lam_max(self.l1_ratio) for drug in drugs])
+        return self
+
+    def fit_path(self, X, Y, grid=None):
+        """Fit at many lam and ratios, each lam from where the one before ended.
+
+        Parameters
+        ----------
+        X, Y
+            As in `fit`.
+        grid : list of dict, optional
+            Each ``{"l1_ratio": a, "fraction": f}`` with lam the share f of each
+            drug's `lam_max_`, falling within a ratio; by default
+            :func:`elastic_net_grid`, five ratios with 100 lam from 1 to .01.
+
+        Returns
+        -------
+        ElasticNetPath
+        """
+        points = elastic_net_grid() if grid is None else list(grid)
+        blocks = _blocks(points)
+        solve = self._solver()
+        X, Y = self._read(X, Y)
+        paths = [_drug_path(_Drug(X, y), solve, blocks) for y in Y.T]
+        coefs, intercepts, lams = zip(*paths, strict=True)
+        return ElasticNetPath(points, coefs, np.stack(intercepts, 1), np.stack(lams, 1))
+
+    def _solver(self):
+        """Return (X, y, l1_ratio, falling lams) -> weights, of the backend chosen."""
+        check_choice("backend", self.backend, EXTRAS)
+        check_positive(tol=self.tol)
+        if EXTRAS[self.backend]:
+            need(self.backend, extra=EXTRAS[self.backend])
+        run = {"celer": _celer, "glmnet": _glmnet, "sklearn": _sklearn}[self.backend]
+
+        def solve(X, y, ratio, lams):
+            return run(X, y, ratio, lams, self.tol) if ratio else _ridge(X, y, lams)
+
+        return solve
+
+
+@dataclass
+class ElasticNetPath:
+    """Weights of every drug at each point of a grid, as a rule mostly 0.
+
+    Twelve bytes for each that is not: at ``l1_ratio=0`` that is all of them,
+    n_features x n_tasks x n_lams.
+    """
+
+    points: list  # of dict: l1_ratio, fraction
+    coefs: tuple  # for each drug a csc_array of shape (n_features, n_points)
+    intercepts: np.ndarray  # (n_points, n_tasks)
+    lams: np.ndarray  # (n_points, n_tasks), in units of X times Y
+
+    def predict(self, X):
+        """Return predictions, shape (n_points, n_lines, n_tasks), in units of Y."""
+        X = np.asarray(X, dtype="float64")
+        Y_hat = np.stack([(X @ coef).T for coef in self.coefs], axis=2)
+        return Y_hat + self.intercepts[:, None]
+
+    def coef(self, choice):
+        """Return weights, shape (n_features, n_tasks), of one point for each drug."""
+        pairs = zip(self.coefs, choice, strict=True)
+        return np.stack([C[:, [k]].toarray()[:, 0] for C, k in pairs], axis=1)
+
+    def intercept(self, choice):
+        """Return intercepts, shape (n_tasks,), of one point for each drug."""
+        return self.intercepts[np.asarray(choice), np.arange(len(self.coefs))]
+
+
+class _Drug:
+    """One drug on the lines measured: centred features, responses of unit variance."""
+
+    def __init__(self, X, y):
+        seen = ~np.isnan(y)
+        X, y = X[seen], y[seen]
+        self.mean, self.level = X.mean(axis=0), y.mean()
+        self.X = np.asfortranarray(X - self.mean)
+        self.X[:, np.ptp(X, axis=0) == 0] = 0  # and not a rounding error
+        self.scale = y.std() if np.ptp(y) else 0.0
+        self.y = (y - self.level) / (self.scale or 1.0)
+        self.top = np.abs(self.X.T @ self.y).max() / len(y) if self.scale else 0.0
+
+    def lam_max(self, ratio):
+        return self.scale * self.top / max(ratio, RIDGE_AS)
+
+    def weights(self, solve, ratio, lams):
+        """Return weights, shape (n_features, n_lams), in units of Y per unit of X."""
+        W = np.zeros((self.X.shape[1], len(lams)))
+        if not self.top:
+            return W
+        lams = lams / self.scale
+        alive = ratio * lams < self.top * (1 - ROUNDING)
+        if alive.any():
+            W[:, alive] = solve(self.X, self.y, ratio, lams[alive]) * self.scale
+        return W
+
+    def intercept(self, w):
+        return self.level - self.mean @ w
+
+
+def _drug_path(drug, solve, blocks):
+    """Return weights (csc), intercepts and lams of one drug at all points."""
+    coefs, lams = [], []
+    for ratio, fractions in blocks:
+        lams.append(fractions * drug.lam_max(ratio))
+        W = drug.weights(solve, ratio, lams[-1])
+        coefs.append(sparse.csc_array(W))
+    coefs = sparse.hstack(coefs, format="csc")
+    intercepts = drug.level - drug.mean @ coefs
+    return coefs, intercepts, np.concatenate(lams)
+
+
+def _blocks(points):
+    """Return (l1_ratio, fractions) of each run of points with one ratio."""
+    if not points:
+        raise ValueError("grid must have a point; got none")
+    for point in points:
+        if set(point) != {"l1_ratio", "fraction"}:
+            raise ValueError(
+                f"grid must hold points of l1_ratio and fraction; got {point}"
+            )
+    blocks = []
+    for ratio, run in groupby(points, key=lambda point: point["l1_ratio"]):
+        _check_ratio(ratio)
+        fractions = [point["fraction"] for point in run]
+        check_positive(fraction=min(fractions))
+        if sorted(fractions, reverse=True) != fractions:
+            raise ValueError(
+                f"grid must hold falling fractions for each l1_ratio; got {fractions}"
+            )
+        blocks.append((ratio, np.array(fractions)))
+    return blocks
+
+
+def _check_ratio(ratio):
+    number = isinstance(ratio, int | float | np.number) and not isinstance(ratio, bool)
+    if not number or not 0 <= ratio <= 1:
+        raise ValueError(f"l1_ratio must be a number from 0 to 1; got {ratio!r}")
+
+
+# Each takes centred X (n, p), Fortran-ordered, y of mean 0 and variance 1, falling
+# lams, and returns weights (p, n_lams). The loss of w = 0 is 1/2, and both gaps below
+# are asked for as a share of y'y / n = 1.
+
+
+def _celer(X, y, ratio, lams, tol):
+    path = need("celer", extra="multitask").celer_path
+    given = {"alphas": lams, "tol": tol / 2, "max_iter": STEPS["celer"]}
+    return path(X, y, "lasso", l1_ratio=ratio, **given)[1]
+
+
+def _sklearn(X, y, ratio, lams, tol):
+    given = {"alphas": lams, "tol": tol / 2, "max_iter": STEPS["sklearn"]}
+    return enet_path(X, y, l1_ratio=ratio, **given)[1]
+
+
+def _glmnet(X, y, ratio, lams, tol):
+    model = need("glmnet", extra="fast").ElasticNet(
+        alpha=ratio,
+        lambda_path=lams,
+        standardize=False,
+        fit_intercept=False,
+        n_splits=0,
+        tol=tol * GLMNET_STEP,
+        max_iter=STEPS["glmnet"],
+    )
+    return model.fit(X, y).coef_path_
+
+
+def _ridge(X, y, lams):
+    """Return the minimisers in closed form, through the Gram matrix of the lines."""
+    squares, U = np.linalg.eigh(X @ X.T / len(y))
+    weights = (U.T @ y)[:, None] / (squares.clip(min=0)[:, None] + lams)
+    return X.T @ (U @ weights) / len(y)

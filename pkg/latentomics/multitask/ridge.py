@@ -1,0 +1,107 @@
+"""One drug at a time, all of them and all penalties in one go."""
+
+import numpy as np
+import torch
+
+from latentomics.arrays import DTYPES
+from latentomics.base import check_choice, check_positive
+from latentomics.multitask.regressor import LinearRegressor
+from latentomics.multitask.ridges import Ridges
+from latentomics.multitask.sample_space import SampleSpacePath, read_problem
+
+
+class RidgePerTask(LinearRegressor):
+    r"""Ridge regression of each drug on all features, over its measured lines.
+
+    .. math::
+        \min_{w_t, b_t} \; \tfrac12 \|P_t (y_t - X w_t - b_t 1)\|^2
+        + \tfrac{\lambda}{2} \|w_t\|^2
+
+    Solved exactly in the sample space (book: ``eq-ridge``), where one
+    eigendecomposition [1] for each pattern of measured lines serves every penalty.
+
+    Parameters
+    ----------
+    lam : float, default=1.0
+        :math:`\lambda > 0`, in squared units of X.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features, n_tasks)
+        In units of Y per unit of X.
+    intercept_ : ndarray of shape (n_tasks,)
+        In units of Y.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: as :class:`MultitaskRegressor`, or `lam` is not positive.
+
+    References
+    ----------
+    [1] Hoerl & Kennard (1970). Technometrics 12:55-67.
+    """
+
+    per_task = True
+
+    def __init__(self, lam=1.0, *, device="auto", dtype="float64"):
+        self.lam, self.device, self.dtype = lam, device, dtype
+
+    def fit(self, X, Y):
+        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        path = self._solve(X, Y, lambda typical: [{"lam": self.lam}])
+        self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
+        return self
+
+    def fit_path(self, X, Y, grid=None):
+        """Fit with many penalties.
+
+        Parameters
+        ----------
+        X, Y
+            As in `fit`.
+        grid : list of dict, optional
+            Each ``{"multiple": m}``, lam as a multiple of the mean squared singular
+            value of the centred `X`; by default :func:`ridge_grid`.
+
+        Returns
+        -------
+        SampleSpacePath
+        """
+        multiples = [p["multiple"] for p in (ridge_grid() if grid is None else grid)]
+        return self._solve(
+            X,
+            Y,
+            lambda typical: [{"multiple": m, "lam": m * typical} for m in multiples],
+        )
+
+    def _solve(self, X, Y, choose):
+        check_choice("dtype", self.dtype, DTYPES)
+        X, Y = self._read(X, Y)
+        space, problem = read_problem(X, Y, device=self.device, dtype=self.dtype)
+        points = choose(float(space.s.square().sum() / max(len(space.U) - 1, 1)))
+        for point in points:
+            check_positive(**point)
+        ridges = Ridges(problem)
+        zero = problem.basis.T @ torch.zeros_like(problem.Y)
+        coords = [ridges.solve(zero, point["lam"]) for point in points]
+        intercepts = [problem.intercept(A) for A in coords]
+        return SampleSpacePath(points, space, coords, intercepts)
+
+
+def ridge_grid(n_lams=30, largest=100.0, smallest=0.01):
+    """Return the usual grid of :class:`RidgePerTask`.
+
+    Parameters
+    ----------
+    n_lams : int, default=30
+    largest, smallest : float, default=100.0, 0.01
+        Multiples of the mean squared singular value; even on the log scale.
+
+    Returns
+    -------
+    list of dict
+    """
+    return [{"multiple": float(m)} for m in np.geomspace(largest, smallest, n_lams)]

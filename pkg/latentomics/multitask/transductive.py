@@ -1,0 +1,68 @@
+"""Predictions that exist only for lines on which something else was measured."""
+
+import numpy as np
+
+from latentomics.multitask.regressor import MultitaskRegressor
+
+
+class TransductiveRegressor(MultitaskRegressor):
+    """Base for methods that look at the other responses of a line, not its features.
+
+    `fit` sets `fitted_`, one prediction for every line and drug; `predict` finds the
+    lines of the fit again by their features, which it uses for nothing else.
+    """
+
+    def _remember(self, X, fitted):
+        self.X_ = X
+        self.fitted_ = fitted
+        return self
+
+    def predict(self, X):
+        """Return the predictions of lines that were in the fit, in units of Y.
+
+        Raises
+        ------
+        ValueError
+            If a row of `X` was not in the fit, or is that of two of its lines.
+        """
+        X = self._read_new(X)
+        return self._shaped(self.fitted_[known_lines(self.X_, X)])
+
+
+def known_lines(X_fit, X, *, strict=True):
+    """Return at which row of `X_fit` each row of `X` stands.
+
+    Parameters
+    ----------
+    X_fit, X : ndarrays of shape (n, p), (n_new, p)
+    strict : bool, default=True
+        Whether an unknown row is an error; otherwise its place is -1.
+
+    Returns
+    -------
+    ndarray of int of shape (n_new,)
+
+    Raises
+    ------
+    ValueError
+        If a row is not in `X_fit`, or is there twice and `X` is not all of `X_fit`.
+    """
+    if X.shape == X_fit.shape and np.array_equal(X, X_fit):
+        return np.arange(len(X))
+    places = {}
+    for place, row in enumerate(X_fit):
+        places.setdefault(row.tobytes(), []).append(place)
+    found = [places.get(row.tobytes(), [-1]) for row in np.ascontiguousarray(X)]
+    twice = [i for i, place in enumerate(found) if len(place) > 1]
+    if twice:
+        raise ValueError(
+            "X must tell the lines of the fit apart; got the features of lines "
+            f"{found[twice[0]]} of the fit in row {twice[0]}"
+        )
+    found = np.array([place[0] for place in found], dtype=int)
+    if strict and (found < 0).any():
+        raise ValueError(
+            "X must hold lines of the fit, since this method knows a line by its "
+            f"other responses; got an unknown one in row {np.argmin(found)}"
+        )
+    return found

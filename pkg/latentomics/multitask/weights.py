@@ -1,0 +1,285 @@
+"""Reading a matrix of weights: which drugs go together, and on what genes."""
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import fcluster, linkage
+from sklearn.metrics import adjusted_rand_score
+
+from latentomics.base import check_finite, check_shape, check_whole, first, unmasked
+from latentomics.metrics import enrichment
+
+
+def cluster_drugs(W, n_clusters, *, unit_norm=False):
+    r"""Cluster drugs by their columns, with Ward's method.
+
+    Of all pairs of clusters A, B, of means :math:`\mu`, the pair whose union adds
+    least to the squared distances from the mean of a cluster is joined [1]:
+
+    .. math:: \Delta(A, B) = \frac{|A|\,|B|}{|A| + |B|} \|\mu_A - \mu_B\|^2
+
+    (book: ``eq-ward``). Lengths count: drugs of small weights, well predicted or
+    not, fall together at zero. With `unit_norm`, only directions are compared.
+
+    Parameters
+    ----------
+    W : array or DataFrame of shape (n_rows, n_drugs)
+        Weights, rows = features; or responses, rows = lines. A gap (NaN) is filled
+        with the mean of its drug, and so says nothing of the drug. Offsets of drugs
+        count too: take the means off responses that are not on one scale.
+    n_clusters : int
+        At least 1; fewer come back where drugs are identical.
+    unit_norm : bool, default=False
+        Whether to scale each column to length 1 first. Columns of zeros stay.
+
+    Returns
+    -------
+    labels : ndarray of int, shape (n_drugs,)
+        From 1 up.
+    tree : ndarray of shape (n_drugs - 1, 4)
+        As :func:`scipy.cluster.hierarchy.dendrogram` takes it.
+
+    Raises
+    ------
+    ValueError
+        If `W` is no matrix of at least 2 drugs, has infinite values or a drug without
+        data, or `n_clusters` is not from 1 to the number of drugs.
+
+    References
+    ----------
+    [1] Ward (1963). J Am Stat Assoc 58:236-244.
+    """
+    W = _matrix(W)
+    check_whole(n_clusters=n_clusters)
+    if not max(n_clusters, 2) <= W.shape[1]:
+        raise ValueError(
+            "n_clusters must be at most the number of drugs, and that at least 2; "
+            f"got {n_clusters} for {W.shape[1]}"
+        )
+    empty = np.flatnonzero(np.isnan(W).all(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"W must hold a number for every drug; got none in column {first(empty)}"
+        )
+    W = np.where(np.isnan(W), np.nanmean(W, axis=0), W)
+    if unit_norm:
+        length = np.linalg.norm(W, axis=0)
+        W = W / np.where(length > 0, length, 1)
+    tree = linkage(W.T, method="ward")
+    return fcluster(tree, n_clusters, criterion="maxclust"), tree
+
+
+def agreement(labels, groups):
+    """Return the adjusted Rand index of clusters with known groups.
+
+    The share of pairs of drugs on which both agree, together or apart, shifted and
+    scaled so that chance is at 0 and equality at 1 (book: ``eq-adjusted-rand``) [1].
+
+    Parameters
+    ----------
+    labels : array of shape (n_drugs,)
+        The cluster of each drug.
+    groups : array or Series of shape (n_drugs,)
+        What is known of it, such as its mechanism; drugs with None or NaN are left
+        out.
+
+    Returns
+    -------
+    float
+        At most 1; below 0 where clusters agree less than by chance.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or fewer than 2 drugs have a group.
+
+    References
+    ----------
+    [1] Hubert & Arabie (1985). J Classif 2:193-218.
+    """
+    labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
+    if labels.shape != groups.shape or labels.ndim != 1:
+        raise ValueError(
+            "labels and groups must be lists of one length; got shapes "
+            f"{labels.shape} and {groups.shape}"
+        )
+    known = ~pd.isna(groups)
+    if known.sum() < 2:
+        raise ValueError(f"groups must be known of 2 drugs; got {known.sum()}")
+    codes = pd.factorize(groups[known])[0]
+    return float(adjusted_rand_score(codes, labels[known]))
+
+
+def clustering_table(matrices, groups, n_clusters):
+    """Compare how well several matrices tell the groups of drugs apart.
+
+    Parameters
+    ----------
+    matrices : dict of str to array or DataFrame, each of shape (n_rows, n_drugs)
+        Weights of rival methods, or responses; see :func:`cluster_drugs`.
+    groups : array or Series of shape (n_drugs,)
+        As in :func:`agreement`. A Series is matched to the columns of a DataFrame by
+        name, and drugs it does not name have no group.
+    n_clusters : int
+
+    Returns
+    -------
+    DataFrame
+        Columns `what`, a key of `matrices`; `scaling`, "raw" or "unit-norm"; `ari`.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`cluster_drugs` and :func:`agreement`.
+    """
+    rows = []
+    for what, W in matrices.items():
+        named = isinstance(W, pd.DataFrame) and isinstance(groups, pd.Series)
+        known = groups.reindex(W.columns) if named else groups
+        for scaling in ("raw", "unit-norm"):
+            unit_norm = scaling == "unit-norm"
+            labels, _ = cluster_drugs(W, n_clusters, unit_norm=unit_norm)
+            ari = agreement(labels, known)
+            rows.append({"what": what, "scaling": scaling, "ari": ari})
+    return pd.DataFrame(rows)
+
+
+def top_features(W, n_top=100):
+    """Mark the features of largest positive weight, drug by drug.
+
+    Parameters
+    ----------
+    W : array or DataFrame of shape (n_features, n_drugs)
+        No gaps.
+    n_top : int, default=100
+        All positive features are marked where there are fewer.
+
+    Returns
+    -------
+    bool ndarray of shape (n_drugs, n_features)
+        Of equal weights, the earlier feature comes first.
+
+    Raises
+    ------
+    ValueError
+        If `W` is no matrix of finite numbers, or `n_top` not a whole number from 1.
+    """
+    check_whole(n_top=n_top)
+    W = _matrix(W, gaps=False)
+    order = np.argsort(-W, axis=0, kind="stable")[:n_top]
+    top = np.zeros(W.shape, bool)
+    np.put_along_axis(top, order, True, axis=0)
+    return (top & (W > 0)).T
+
+
+def unique_genes(marked, genes):
+    """Mark a gene where any of its features is marked.
+
+    Expression, copy number and mutation of one gene are three features of one name.
+
+    Parameters
+    ----------
+    marked : bool array of shape (n_drugs, n_features)
+    genes : list of str
+        The gene of each feature.
+
+    Returns
+    -------
+    DataFrame of bool, shape (n_drugs, n_genes)
+        Genes in the order of their first feature.
+
+    Raises
+    ------
+    ValueError
+        If `marked` is not boolean, or does not have a column for each of `genes`.
+    """
+    marked, genes = np.asarray(marked), pd.Index(genes)
+    if marked.dtype != bool or marked.ndim != 2 or marked.shape[1] != len(genes):
+        raise ValueError(
+            f"marked must be a boolean matrix with a column for each of {len(genes)} "
+            f"genes; got {marked.dtype} of shape {marked.shape}"
+        )
+    if genes.hasnans:
+        raise ValueError(
+            "genes must name every feature; got none in position "
+            f"{first(np.flatnonzero(genes.isna()))}"
+        )
+    code, names = pd.factorize(genes)
+    out = np.zeros((len(marked), len(names)), bool)
+    np.logical_or.at(out, (slice(None), code), marked)
+    return pd.DataFrame(out, columns=names)
+
+
+def enriched_sets(W, genes, sets, *, n_top=100):
+    r"""Test in which gene sets the largest positive weights of each drug lie.
+
+    Of the N genes measured, n are hits of the drug, its `n_top` features collapsed to
+    unique genes, and K are in the set; the p-value is that of as many hits in the set
+    or more by blind drawing (:func:`latentomics.metrics.enrichment`; book:
+    ``eq-hypergeometric``).
+
+    .. math:: p = \sum_{j \ge k} \binom{K}{j} \binom{N-K}{n-j} \Big/ \binom{N}{n}
+
+    Parameters
+    ----------
+    W : array or DataFrame of shape (n_features, n_drugs)
+        Weights, no gaps.
+    genes : list of str
+        The gene of each feature, repeated where it has several.
+    sets : DataFrame of bool, shape (n_sets, n_set_genes)
+        Rows = sets, columns = genes. Genes not among the measured ones are left out,
+        and so are sets that have no other; measured genes in no set still count in N.
+    n_top : int, default=100
+        As in :func:`top_features`.
+
+    Returns
+    -------
+    DataFrame
+        One row per drug and set: `drug`, `set`, `hits`, `expected`, `pvalue` and
+        `qvalue` (Benjamini-Hochberg over the whole table).
+
+    Raises
+    ------
+    ValueError
+        If `W` has gaps, `genes` does not name its rows, `sets` is not a boolean table
+        of unique genes, or none of its sets has a measured gene.
+
+    References
+    ----------
+    [1] Yuan et al. (2016). Sci Rep 6:31619.
+    """
+    hits = unique_genes(top_features(W, n_top), genes)
+    sets = _measured(sets, hits.columns)
+    found = enrichment(hits.to_numpy(), sets.to_numpy())
+    drugs = W.columns if isinstance(W, pd.DataFrame) else range(len(hits))
+    index = pd.MultiIndex.from_product([drugs, sets.index], names=["drug", "set"])
+    parts = ("hits", "expected", "pvalue", "qvalue")
+    columns = {name: getattr(found, name).ravel() for name in parts}
+    return pd.DataFrame(columns, index).reset_index()
+
+
+def _measured(sets, genes):
+    """Return the sets over `genes`, without those that are empty there."""
+    if not isinstance(sets, pd.DataFrame) or not (sets.dtypes == "bool").all():
+        raise ValueError(
+            "sets must be a DataFrame of bool, rows = sets, columns = genes; "
+            f"got {type(sets).__name__}"
+        )
+    twice = sets.columns[sets.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"sets must have unique genes; got {twice[0]!r} twice")
+    sets = sets.reindex(columns=genes, fill_value=False)
+    sets = sets[sets.any(axis=1)]
+    if sets.empty:
+        raise ValueError("sets must share a gene with the features; got none")
+    return sets
+
+
+def _matrix(W, gaps=True):
+    """Return `W` as a float array; names of its rows may repeat."""
+    W = unmasked(W)
+    check_shape(W, "W")
+    W = np.asarray(W, dtype="float64")
+    check_finite(W, "W")
+    if not gaps and np.isnan(W).any():
+        raise ValueError("W must have no gaps; got NaN")
+    return W
