@@ -13,7 +13,12 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
-EXTRAS = PROJECT["optional-dependencies"]
+UNASKED = {"fast"}  # under the GPL: for who asks for it, neither pinned nor installed
+EXTRAS = {
+    name: asked
+    for name, asked in PROJECT["optional-dependencies"].items()
+    if name not in UNASKED
+}
 ASKED = sorted({*PROJECT["dependencies"], *(r for e in EXTRAS.values() for r in e)})
 PINS = [
     line

@@ -244,6 +244,14 @@ def test_constant_features_and_responses_have_no_weight(data, backend, ratio):
     assert_allclose(path.intercepts[:, 1], 0.1, rtol=1e-14)
 
 
+def test_a_rounding_error_is_no_variance(data):
+    y = np.full(7, 0.1)
+    assert y.std() > 0  # a sum of seven tenths rounds
+    fit = ElasticNetPerTask(lam=1e-19).fit(data[0][:7], y)
+    assert not fit.coef_.any()
+    assert fit.lam_max_ == 0
+
+
 def test_features_that_are_all_constant_leave_the_mean(data, backend):
     Y = data[1]
     fit = ElasticNetPerTask(backend=backend).fit(np.full((40, 3), 0.1), Y)

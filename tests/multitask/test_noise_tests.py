@@ -47,13 +47,6 @@ def test_residuals_in_closed_form_are_those_of_a_ridge(rng, penalty, n_features)
     assert_allclose(R @ Y, Y[held] - model.predict(X[held]), atol=1e-9)
 
 
-def test_centring_of_the_gram_matrix_does_not_matter(rng):
-    X = rng.normal(size=(12, 5))
-    held = np.arange(12) < 4
-    one, two = (held_out_residuals(Z @ Z.T, held, 0.5) for Z in (X, X - 7))
-    assert_allclose(one, two, atol=1e-9)
-
-
 def test_the_quadratic_form_is_the_error_of_a_loop_of_ridges(rng):
     X, y = rng.normal(size=(23, 40)), rng.normal(size=23)
     fold = rng.permutation(23) % 4
@@ -220,7 +213,8 @@ def test_the_form_of_the_tables_does_not_matter(test, screen):
     X, Y = screen
     names = [f"line {i}" for i in range(30)]
     named = test(pd.DataFrame(X, names), pd.DataFrame(Y, names, list("abcd")), **QUICK)
-    masked = test(X, np.ma.masked_invalid(Y), **QUICK)
+    wild = np.ma.array(np.nan_to_num(Y, nan=1e6), mask=np.isnan(Y))
+    masked = test(X, wild, **QUICK)
     plain = test(X, Y, **QUICK)
     assert list(named.index) == list("abcd")
     assert list(plain.index) == [0, 1, 2, 3]
@@ -261,11 +255,6 @@ def test_progress_sees_each_group_of_drugs_measured_alike(test, screen):
 
     test(*screen, progress=progress, **QUICK)
     assert len(shown) == 2  # three drugs without gaps, one with
-
-
-def test_fewer_permutations_than_resamples(screen):
-    table = informative_as_published(*screen, n_permutations=3, n_resamples=9)
-    assert np.isfinite(table.drop(columns="informative")).all(axis=None)
 
 
 @pytest.mark.parametrize(

@@ -134,15 +134,36 @@ def test_the_first_dense_factor_makes_drugs_alike():
 
 def test_drugs_of_a_mechanism_go_together(made):
     same, other = correlations(made.signal, made)
-    # 4 seeds: .87 to .92 against .14 to .26
+    # 4 seeds: .92 to .94 against .17 to .35
     assert same > 0.8
     assert other < 0.4
     loose = planted_mechanisms(within=3.0, random_state=1)
     assert correlations(pathway_of(loose), loose)[0] < 0.4
 
 
+def test_the_dense_part_is_alike_within_a_mechanism():
+    made = planted_mechanisms(n_dense=6, random_state=1)
+    same, other = correlations(dense_of(made), made)
+    assert same > 0.7  # 4 seeds: .86 to .88, between others .23 to .48
+    assert other < same - 0.2
+
+
+def test_drugs_deviate_by_the_length_asked_for():
+    made = planted_mechanisms(within=1.0, n_groups=1, n_drugs=300, random_state=1)
+    unit = made.effects / np.linalg.norm(made.effects, axis=0)
+    cosines = (unit.T @ unit).to_numpy()[np.triu_indices(300, 1)]
+    # of lengths 1 and 1, in 12 directions: about 1 / (1 + 1)
+    assert_allclose(cosines.mean(), 0.5, atol=0.06)
+
+
 def test_without_deviation_a_mechanism_is_one_pattern_on_three_modules():
     made = planted_mechanisms(within=0.0, random_state=5)
+    size = made.effects.abs().where(made.effects != 0)
+    ratio = size.max() / size.min()
+    assert ratio.max() <= 1.4 / 0.6
+    assert ratio.mean() > 1.2
+    assert (made.effects > 0).any(axis=None)
+    assert (made.effects < 0).any(axis=None)
     assert_allclose(correlations(pathway_of(made), made)[0], 1)
     assert ((made.effects != 0).sum() == 3).all()
 
@@ -158,6 +179,7 @@ def test_noisy_drugs_lose_their_signal(made):
     moved = (lost.Y != lost.signal).mean()
     assert (moved[lost.noisy] > 0.9).all()
     part = planted_mechanisms(permuted=0.3, noise=0.0, random_state=1)
+    assert_allclose(np.sort(part.Y, axis=0), np.sort(part.signal, axis=0))
     moved = ((part.Y - part.signal).abs() > 1e-9).mean()
     assert (moved[part.noisy] <= 0.3).all()
     assert (moved[part.noisy] > 0.25).all()

@@ -9,12 +9,14 @@ from latentomics.data.fetch import DataUnavailable, available, fetch, locate, ve
 from latentomics.data.gene_sets import membership
 from latentomics.data.registry import files, registry, requires
 from latentomics.data.rtdmf import PlantedSet
+from latentomics.data.screens import Screen, screen
 from latentomics.data.shared_drugs import drug_matches, shared_drugs
 from latentomics.data.tables import read_table
 
 __all__ = [
     "DataUnavailable",
     "PlantedSet",
+    "Screen",
     "available",
     "datasets",
     "drug_matches",
@@ -26,6 +28,7 @@ __all__ = [
     "read_table",
     "registry",
     "requires",
+    "screen",
     "shared_drugs",
     "verify",
 ]

@@ -28,7 +28,7 @@ class _Inverses:
         return out
 
 
-def drug_covariance(R, seen, shrinkage, *, tol, max_iter):
+def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
     r"""Estimate the covariance of the residuals of all drugs, gaps and all.
 
     The lines' residuals :math:`r_i` are drawn from :math:`N(0, C)`; the most probable
@@ -53,6 +53,8 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter):
         s, between 0 and 1: 1 says that drugs have nothing in common.
     tol : float
         Stop once a step changes C by at most this share of its norm.
+    start : tensor of shape (T, T), optional
+        Where to begin, such as the C of similar residuals; D by default.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter):
         prior = 2 * L.diagonal().log().sum()
         return fit + kappa * (prior + torch.cholesky_inverse(L).diagonal() @ D)
 
-    start = torch.diag(D)
+    start = torch.diag(D) if start is None else start
     (C, _), trace = iterate(
         step,
         (start, _invert(start, seen)),

@@ -33,7 +33,7 @@ class TraceNormHybrid(LinearRegressor):
         Weight of "drugs have nothing in common" in C, above 0 and at most 1.
     tol : float, default=1e-4
         Duality gap of W.
-    covariance_tol : float, default=0.01
+    covariance_tol : float, default=0.03
         Stop once a step changes C by at most this share of its norm.
     max_iter : int, default=5000
         Of either loop.
@@ -68,7 +68,7 @@ class TraceNormHybrid(LinearRegressor):
         *,
         shrinkage=0.3,
         tol=1e-4,
-        covariance_tol=0.01,
+        covariance_tol=0.03,
         max_iter=5000,
         device="auto",
         dtype="float64",
@@ -83,8 +83,8 @@ class TraceNormHybrid(LinearRegressor):
         linear = self._trace_norm().set_params(lam=self.lam).fit(X, Y)
         self.coef_, self.intercept_ = linear.coef_, linear.intercept_
         residual = Y - (X @ self.coef_ + self.intercept_)
-        found = self._correction(residual, self.shrinkage)
-        self.correction_, self.covariance_, self.trace_ = found
+        self.correction_, C, self.trace_ = self._correction(residual, self.shrinkage)
+        self.covariance_ = as_numpy(C)
         self.X_ = X
         return self
 
@@ -113,19 +113,20 @@ class TraceNormHybrid(LinearRegressor):
         fractions = sorted({point["fraction"] for point in grid}, reverse=True)
         X, Y = self._read(X, Y)
         linear = self._trace_norm().fit_path(X, Y, [{"fraction": f} for f in fractions])
-        residuals = dict(zip(fractions, Y - linear.predict(X), strict=True))
-        corrections = [
-            self._correction(residuals[point["fraction"]], point["shrinkage"])[0]
-            for point in grid
-        ]
         places = [fractions.index(point["fraction"]) for point in grid]
+        residuals = Y - linear.predict(X)
+        corrections, last = [], {}  # a C of the lam before is a good start
+        for place, point in zip(places, grid, strict=True):
+            s = point["shrinkage"]
+            given, last[s], _ = self._correction(residuals[place], s, last.get(s))
+            corrections.append(given)
         return HybridPath(grid, linear, places, X, np.stack(corrections))
 
     def _trace_norm(self):
         given = {"tol": self.tol, "max_iter": self.max_iter}
         return TraceNormRegressor(device=self.device, dtype=self.dtype, **given)
 
-    def _correction(self, residual, shrinkage):
+    def _correction(self, residual, shrinkage, start=None):
         """Return corrections, covariance and trace for residuals with gaps."""
         check_positive(shrinkage=shrinkage, covariance_tol=self.covariance_tol)
         if shrinkage > 1:
@@ -137,10 +138,10 @@ class TraceNormHybrid(LinearRegressor):
         R = as_tensor(np.nan_to_num(residual[rows]), **where)
         mask = as_mask(seen[rows], device=self.device)
         stop = {"tol": self.covariance_tol, "max_iter": self.max_iter}
-        C, trace = drug_covariance(R, mask, shrinkage, **stop)
+        C, trace = drug_covariance(R, mask, shrinkage, start=start, **stop)
         correction = np.zeros(residual.shape, dtype=self.dtype)
         correction[rows] = as_numpy(conditional_means(C, R, mask))
-        return correction, as_numpy(C), trace
+        return correction, C, trace
 
 
 def _known(correction, X_fit, X):
@@ -149,13 +150,13 @@ def _known(correction, X_fit, X):
     return np.where((place >= 0)[:, None], correction[..., place, :], 0.0)
 
 
-def hybrid_grid(n_lams=12, eps=0.01, shrinkages=(0.1, 0.2, 0.4)):
+def hybrid_grid(n_lams=8, eps=0.02, shrinkages=(0.1, 0.2, 0.4)):
     """Return the usual grid of :class:`TraceNormHybrid`.
 
     Parameters
     ----------
-    n_lams : int, default=12
-    eps : float, default=0.01
+    n_lams : int, default=8
+    eps : float, default=0.02
         Smallest share of lam_max; even on the log scale, from 1 down.
     shrinkages : sequence of float, default=(0.1, 0.2, 0.4)
 

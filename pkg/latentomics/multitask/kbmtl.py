@@ -55,6 +55,7 @@ class KBMTL(MultitaskRegressor):
         Of the start. The bound has many maxima, and predictions differ.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
+        With hundreds of lines rounding in float32 acts as another start does.
 
     Attributes
     ----------

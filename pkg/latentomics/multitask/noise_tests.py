@@ -206,7 +206,7 @@ def held_out_residuals(gram, held, penalty):
     slope = np.linalg.solve(K[T] + alpha * np.eye(len(T)), K[V].T).T
     R = np.zeros((len(V), n))
     R[:, V] = np.eye(len(V))
-    R[:, T] = slope.mean(axis=1, keepdims=True) - slope - 1 / len(T)
+    R[:, T] = -slope - 1 / len(T)  # each row of slope adds up to 0
     return R
 
 

@@ -1,0 +1,72 @@
+"""The methods that part III compares, each with the grid it may choose from."""
+
+import numpy as np
+import pandas as pd
+
+from latentomics.multitask.effects import DrugAndLineEffects, ResponseSoftImpute
+from latentomics.multitask.elastic_net import ElasticNetPerTask, elastic_net_grid
+from latentomics.multitask.hybrid import TraceNormHybrid, hybrid_grid
+from latentomics.multitask.kbmtl import KBMTL
+from latentomics.multitask.nearest_drug import NearestDrug
+from latentomics.multitask.path_search import PathSearch
+from latentomics.multitask.ridge import RidgePerTask, ridge_grid
+from latentomics.multitask.trace_norm import TraceNormRegressor, trace_norm_grid
+
+GAP = 1e-3  # relative; the error of predictions does not notice a smaller one
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
+
+
+def rivals(
+    X,
+    setting,
+    *,
+    tissue=None,
+    ratios=(0.1, 0.5, 1.0),
+    n_lams=50,
+    random_state=0,
+    device="auto",
+):
+    """Return the methods of the comparison, for :func:`nested_cv`.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_lines, n_features)
+    setting : {"transductive", "inductive"}
+        Methods that look at a line's other responses only exist in the first.
+    tissue : Series of shape (n_lines,), optional
+        With it, a method that knows nothing but the tissue.
+    ratios : sequence of float, default=(0.1, 0.5, 1.0)
+        Of the elastic net.
+    n_lams : int, default=50
+        Of the trace norm and the elastic net; ridge has fewer, spread wider.
+    random_state : int, default=0
+        Start of KBMTL.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Returns
+    -------
+    dict of str to (PathSearch, DataFrame)
+    """
+    fast = {"tol": GAP, "device": device}
+    trace_norm, grid = TraceNormRegressor(**fast), trace_norm_grid(n_lams)
+    found = {
+        "drug_mean": (trace_norm, [{"fraction": 2.0}]),  # above lam_max: W = 0
+        "trace_norm": (trace_norm, grid),
+        "ridge": (RidgePerTask(device=device), ridge_grid()),
+        "elastic_net": (ElasticNetPerTask(), elastic_net_grid(ratios, n_lams)),
+        "kbmtl": (KBMTL(random_state=random_state, device=device), None),
+    }
+    if setting == "transductive":
+        effects = [{"penalty": penalty} for penalty in PENALTIES]
+        found |= {
+            "nearest_drug": (NearestDrug(), None),
+            "effects": (DrugAndLineEffects(), effects),
+            "soft_impute": (ResponseSoftImpute(**fast), grid),
+            "hybrid": (TraceNormHybrid(**fast), hybrid_grid()),
+        }
+    methods = {name: (PathSearch(*given), X) for name, given in found.items()}
+    if tissue is not None:
+        indicators = pd.get_dummies(tissue).astype(np.float64)
+        means = PathSearch(RidgePerTask(device=device), ridge_grid())
+        methods["tissue_mean"] = means, indicators
+    return methods
