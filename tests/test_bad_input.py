@@ -4,153 +4,17 @@ Every refusal is one sentence: which argument, what was allowed, what came.
 """
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
 import pytest
+from house import DENOISERS, REGRESSORS, estimator_classes, family_of, on, same_fit
+from house_bad import CASES, FEATURE_CASES, FILE_CASES, RESPONSE_CASES, table, with_cell
 
 from latentomics import denoise
 from latentomics.data import read_table
 
-NAMES = {"line": 12, "drug": 5}
-
-
-def table():
-    """A good one: 12 lines x 5 drugs with a gap, by name."""
-    values = np.random.default_rng(1).normal(size=(12, 5))
-    values[4, 3] = np.nan
-    rows, columns = ([f"{what} {i}" for i in range(n)] for what, n in NAMES.items())
-    return pd.DataFrame(values, index=rows, columns=columns)
-
-
-def with_cell(row, column, value, X=None):
-    X = table().astype(object) if X is None else X
-    X.iloc[row, column] = value
-    return X
-
-
-def renamed(**given):
-    return table().rename(**given)
-
-
-# case -> what is bad, as a user may hand it over; what the sentence says
-CASES = {
-    "no row": (
-        lambda: table().iloc[:0],
-        r"X must have a row and a column; got 0 sample.* and 5 feature",
-    ),
-    "no column": (
-        lambda: table().iloc[:, :0],
-        r"X must have a row and a column; got 12 sample.* and 0 feature",
-    ),
-    "a row of gaps": (
-        lambda: with_cell(2, slice(None), np.nan),
-        r"X must have a measured entry in every row; got none in row \[2\]",
-    ),
-    "a column of gaps": (
-        lambda: with_cell(slice(None), 3, np.nan),
-        r"X must have a measured entry in every column; got none in column \[3\]",
-    ),
-    "only gaps": (
-        lambda: table() * np.nan,
-        r"must have a measured entry in every row; got none in row .*and 7 more",
-    ),
-    "inf": (
-        lambda: with_cell(1, 2, np.inf, table()),
-        r"X must be finite, or NaN for a gap; got inf in row 1, column 2",
-    ),
-    "-inf in an array": (
-        lambda: with_cell(1, 2, -np.inf, table()).to_numpy(),
-        r"X must be finite, or NaN for a gap; got -inf in row 1, column 2",
-    ),
-    "a row name twice": (
-        lambda: renamed(index={"line 7": "line 1", "line 3": "line 1"}),
-        r"X must have unique row names; got 'line 1' 3 times",
-    ),
-    "a column name twice": (
-        lambda: renamed(columns={"drug 4": "drug 2"}),
-        r"X must have unique column names; got 'drug 2' 2 times",
-    ),
-    "text": (
-        lambda: with_cell(3, 2, "low"),
-        r"X must hold numbers; got 'low' in row 'line 3', column 'drug 2'",
-    ),
-    "a column of text": (
-        lambda: table().assign(tissue="skin"),
-        r"X must hold numbers; got 'skin' in row 'line 0', column 'tissue'",
-    ),
-    "a number as text": (
-        lambda: with_cell(3, 2, "0,5"),
-        r"X must hold numbers; got '0,5' in row 'line 3', column 'drug 2'",
-    ),
-    "text in an array": (
-        lambda: with_cell(3, 2, "low").to_numpy(),
-        r"X must hold numbers; got 'low' in row 3, column 2",
-    ),
-    "an array of text": (
-        lambda: table().to_numpy().astype(str),
-        r"X must hold numbers; got '.*' in row 0, column 0",
-    ),
-    "one dimension": (
-        lambda: table().to_numpy()[0],
-        r"X must be a matrix, rows = samples; got shape \(5,\)",
-    ),
-    "one column, as a series": (
-        lambda: table()["drug 1"],
-        r"X must be a matrix, rows = samples; got shape \(12,\)",
-    ),
-    "three dimensions": (
-        lambda: table().to_numpy()[None],
-        r"X must be a matrix, rows = samples; got shape \(1, 12, 5\)",
-    ),
-    "rows of unequal lengths": (
-        lambda: [[1.0, 2.0], [3.0]],
-        r"X must be a matrix; got rows of unequal lengths",
-    ),
-    "a date": (
-        lambda: table().assign(seen=pd.Timestamp("2024-05-01")),
-        r"X must hold numbers; got Timestamp\('2024-05-01 .* column 'seen'",
-    ),
-    "an array of dates": (
-        lambda: np.full((12, 5), np.datetime64("2024-05-01")),
-        r"X must hold numbers; got datetime.date\(2024, 5, 1\) in row 0, column 0",
-    ),
-    "an array of times": (
-        lambda: np.full((12, 5), np.timedelta64(3, "h")),
-        r"X must hold numbers; got Timedelta\('0 days 03:00:00'\) in row 0, column 0",
-    ),
-    "a masked array of text": (
-        lambda: np.ma.array(table().to_numpy().astype(str), mask=False),
-        r"X must hold numbers; got '.*' in row 0, column 0",
-    ),
-    "a column that is masked": (
-        lambda: np.ma.array(table().to_numpy(), mask=np.arange(5) == np.ones((12, 1))),
-        r"X must have a measured entry in every column; got none in column \[1\]",
-    ),
-    "a number too large to square": (
-        lambda: with_cell(3, 2, 1e155, table()),
-        r"X must hold values of at most \de\+\d+ in float(64|32); got 1\.0e\+155",
-    ),
-    "nothing": (lambda: None, r"X must be a matrix, rows = samples; got None"),
-    "a name": (
-        lambda: "gdsc1_auc",
-        r"X must be a matrix, rows = samples; got 'gdsc1_auc'",
-    ),
-}
-FILE_CASES = {
-    "no row": r"my.csv must hold at least one row and .*; got 0 rows and 5 columns",
-    "no column": r"my.csv must hold at .* one column.*; got \d+ rows and 0 columns",
-    "a row of gaps": r"my.csv must have a value in every row .* got none in row 'lin",
-    "a column of gaps": r"my.csv must have a value in .* got none in column 'drug 3'",
-    "only gaps": r"my.csv must have a value in every row .*; got none in row 'line 0",
-    "inf": r"my.csv must hold finite numbers; got 'inf' in row 'line 1', column 'dru",
-    "a row name twice": r"my.csv must have unique row names; got 'line 1' 3 times",
-    "a column name twice": r"my.csv must have unique column names; got 'drug 2' 2 ti",
-    "text": r"my.csv must hold finite numbers; got 'low' in row 'line 3', column 'd",
-    "a column of text": r"my.csv must hold finite numbers; got 'skin' in row 'line 0",
-    "a number as text": r"must hold .*; got '0,5' \(decimals take a point",
-    "rows of unequal lengths": r"my.csv must have equally many cells in each line; g",
-}
 # parameter, or class and parameter -> bad values, and what the sentence says is allowed
 POSITIVE = ([0, -1.5, np.nan, np.inf, "1", None, True], "a positive number")
 WHOLE = ([0, -3, 2.5, np.nan, "9", None, True], "a whole number from 1 up")
@@ -158,6 +22,9 @@ FROM_0 = ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up")
 CHOICE = (["other", 7, ["mad"]], r"one of \(")
 BAD_VALUES = {
     "lam": POSITIVE,
+    ("TraceNormRegressor", "lam"): FROM_0,
+    ("TraceNormHybrid", "lam"): FROM_0,
+    ("ResponseSoftImpute", "lam"): FROM_0,
     "gamma": POSITIVE,
     "eta": POSITIVE,
     "init_scale": POSITIVE,
@@ -165,6 +32,25 @@ BAD_VALUES = {
     "eps": POSITIVE,
     "tau": POSITIVE,
     "fdr": POSITIVE,
+    "shrinkage": POSITIVE,
+    "covariance_tol": POSITIVE,
+    "width": POSITIVE,
+    "sigma_h": POSITIVE,
+    "sigma_w": POSITIVE,
+    "precision_prior": ([(1.0,), 1.0, None, "a"], "a shape and a scale"),
+    "noise_prior": ([(1.0, 2.0, 3.0), 1.0, None], "a shape and a scale"),
+    "penalty": FROM_0,
+    "l1_ratio": ([-0.1, 1.1, np.nan, "1", None], "a number from 0 to 1"),
+    ("ElasticNetPerTask", "tol"): POSITIVE,
+    "solver": CHOICE,
+    "backend": CHOICE,
+    "setting": CHOICE,
+    "min_lines": ([2, 5.5, None, "9"], "a whole number from 3 up"),
+    "n_splits": ([1, 2.5, None, "9"], "a whole number from 2 up"),
+    "n_components": WHOLE,
+    "group_size": WHOLE,
+    "estimator": ([None, 3, denoise.SoftImpute()], "a multitask estimator"),
+    ("CellSearch", "estimator"): ([], ""),
     "weight_decay": FROM_0,
     "alpha": FROM_0,
     "tol": FROM_0,
@@ -194,7 +80,7 @@ BAD_VALUES = {
 # What else must be set for a parameter to count
 WITH = {("DeepMatrixFactorization", "eta"): {"loss": "huber"}}
 # Checked by whom they are handed to: clone, ParameterGrid, and a call
-HANDED_ON = {"estimator", "grid", "progress"}
+HANDED_ON = {("CellSearch", "estimator"), "grid", "progress"}
 
 
 MASKS = {
@@ -213,22 +99,40 @@ def write(content, path):
     return path.write_text("\n".join(",".join(map(str, line)) for line in content))
 
 
-@pytest.fixture
-def enter(door, make, tmp_path):
-    """Take something through a door: fit it, or write it down and read it."""
-
-    def read(bad):
-        write(bad, tmp_path / "my.csv")
-        return read_table(tmp_path / "my.csv")
-
-    return read if door is read_table else lambda bad: make(door).fit(bad)
+def arguments(cls, **given):
+    """A good table for each argument of fit; keywords replace it."""
+    good = {"X": table(), "Y": table()}
+    if family_of(cls) is REGRESSORS:
+        good["X"] = good["X"].fillna(0)
+    return [{**good, **given}[name] for name in family_of(cls).arguments]
 
 
-def test_a_bad_matrix_is_refused_in_one_sentence(door, case, enter):
-    bad, says = CASES[case]
-    says = {read_table: FILE_CASES.get(case)}.get(door, says)
-    with pytest.raises(ValueError, match=says) as refusal:
-        enter(bad())
+def doors():
+    """Every place where a matrix comes in, each with each bad one."""
+    for cls in estimator_classes():
+        own = {"X": {DENOISERS: {}, REGRESSORS: FEATURE_CASES}[family_of(cls)]}
+        own["Y"] = RESPONSE_CASES
+        for name in family_of(cls).arguments:
+            for case, (bad, says) in CASES.items():
+                says = own[name].get(case, re.sub("^X", name, says))
+                label = f"{cls.__name__}-{name}-{case}"
+                yield pytest.param(cls, name, bad, says, id=label)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("cls", "name", "bad", "says"), doors())
+def test_a_bad_matrix_is_refused_in_one_sentence(cls, name, bad, says, make):
+    refused = pytest.raises(ValueError, match=says)
+    with refused if says else nullcontext() as refusal:
+        make(cls).fit(*arguments(cls, **{name: bad()}))
+    assert "\n" not in str(getattr(refusal, "value", ""))
+
+
+@pytest.mark.parametrize("case", FILE_CASES)
+def test_a_bad_file_is_refused_in_one_sentence(case, tmp_path):
+    write(CASES[case][0](), tmp_path / "my.csv")
+    with pytest.raises(ValueError, match=FILE_CASES[case]) as refusal:
+        read_table(tmp_path / "my.csv")
     assert "\n" not in str(refusal.value)
 
 
@@ -237,7 +141,7 @@ def test_a_good_matrix_is_taken(estimator_class, make, tmp_path):
     write(table(), tmp_path / "my.csv")
     good = read_table(tmp_path / "my.csv")
     pd.testing.assert_frame_equal(good, table(), check_exact=True)
-    make(estimator_class).fit(good)
+    make(estimator_class).fit(*arguments(estimator_class))
 
 
 @pytest.mark.parametrize("content", ["", "\n", "a,b\n"])
@@ -253,34 +157,39 @@ def test_every_bad_value_of_every_parameter_is_refused(knob, make):
     values, allowed = BAD_VALUES.get(
         (cls.__name__, name), BAD_VALUES.get(name, ([], ""))
     )
-    assert bool(values) != (name in HANDED_ON), "a parameter without a bad value"
+    handed_on = bool({name, (cls.__name__, name)} & HANDED_ON)
+    assert bool(values) != handed_on, "a parameter without a bad value"
     for value in values:
         model = make(cls, **{**needed, name: value})
         says = rf"^{name} must be {allowed}.*; got {re.escape(repr(value))}"
         with pytest.raises(ValueError, match=says):
-            model.fit(table())
+            model.fit(*arguments(cls))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_what_is_masked_in_an_array_is_a_gap(estimator_class, make):
-    X = table().to_numpy(copy=True)
-    X[4, 3] = 1e9  # hidden by the mask
-    gap = np.zeros(X.shape, bool)
-    gap[4, 3] = True
-    masked = make(estimator_class).fit(np.ma.array(X, mask=gap))
-    plain = make(estimator_class).fit(table())
-    np.testing.assert_array_equal(masked.corrected_, plain.corrected_)
+    name = family_of(estimator_class).arguments[-1]
+    gap = table().isna().to_numpy()
+    hidden = table().fillna(1e9).to_numpy()
+    masked = arguments(estimator_class, **{name: np.ma.array(hidden, mask=gap)})
+    plain = arguments(estimator_class, **{name: table().to_numpy()})
+    assert same_fit(*(make(estimator_class).fit(*data) for data in (masked, plain)))
 
 
+@pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_number_too_large_for_the_dtype_is_refused(estimator_class, make, dtype):
-    value = {"float32": 1e20, "float64": 1e155}[dtype]
-    model = make(estimator_class)
-    names = model.get_params()
-    model.set_params(**{n: dtype for n in names if n.split("__")[-1] == "dtype"})
-    says = rf"^X must hold values of at most .* in {dtype}; got 1\.0e\+\d+ in row 3, "
+def test_a_number_too_large_for_the_dtype_is_refused(
+    estimator_class, make, dtype, place
+):
+    model = on(make(estimator_class), dtype=dtype)
+    deep = family_of(estimator_class) is DENOISERS  # PathSearch reads in float64
+    used = {"float64", *(v for k, v in model.get_params(deep).items() if "dtype" in k)}
+    value = {"float32": 1e20, "float64": 1e155}[min(used)]
+    name = family_of(estimator_class).arguments[place]
+    bad = with_cell(3, 2, value, table().fillna(0))
+    says = rf"^{name} must hold values of at most .* in {min(used)}; got 1\.0e\+"
     with pytest.raises(ValueError, match=says) as refusal:
-        model.fit(with_cell(3, 2, value, table()))
+        model.fit(*arguments(estimator_class, **{name: bad}))
     assert "\n" not in str(refusal.value)
 
 
@@ -294,21 +203,21 @@ def test_numbers_above_their_range_are_refused(make):
 
 
 @pytest.mark.parametrize("kind", MASKS)
-def test_a_bad_validation_mask_is_refused(estimator_class, make, kind):
+def test_a_bad_validation_mask_is_refused(denoiser_class, make, kind):
     spoil, says = MASKS[kind]
     seen = table().notna().to_numpy()
     with pytest.raises(ValueError, match=r"^validation must be a boolean .*" + says):
-        make(estimator_class).fit(table(), validation=spoil(seen))
+        make(denoiser_class).fit(table(), validation=spoil(seen))
 
 
 @pytest.mark.parametrize(
     ("where", "line"), [(np.s_[3], r"row \[3\]"), (np.s_[:, 2], r"column \[2\]")]
 )
 def test_a_mask_that_leaves_nothing_of_a_line_is_refused(
-    estimator_class, make, where, line
+    denoiser_class, make, where, line
 ):
     held = np.zeros((12, 5), bool)
     held[where] = True
     says = rf"X must have an entry that validation leaves to fit .*; got none in {line}"
     with pytest.raises(ValueError, match=says):
-        make(estimator_class).fit(table(), validation=held)
+        make(denoiser_class).fit(table(), validation=held)

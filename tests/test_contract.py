@@ -6,115 +6,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from house import DENOISERS, REGRESSORS, family_of, learned, on, same, same_fit
+from house_values import FIT_WITH, OTHER, SILENT, WITH
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-from latentomics.denoise import GeneralSensitivity
-
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-DEEP = {
-    "hidden": (5,),
-    "eta": 1.7,
-    "eta_unit": "noise",
-    "scale": None,
-    "init": "gaussian",
-    "init_scale": 0.2,
-    "optimizer": "sgd",
-    "learning_rate": 0.02,
-    "weight_decay": 0.1,
-    "validation_fraction": 0.3,
-    "scoring": "mse",
-    "patience": 2,
-    "look_every": 7,
-    "tol": 0.5,
-    "max_iter": 40,
-    "n_starts": 2,
-    "random_state": 1,
-    "dtype": "float64",
-}
-BAND = {"tol": 0.1, "max_iter": 3, "dtype": "float32"}
-# For every parameter of every estimator another value, and in WITH what else must
-# be set for it to matter. An estimator or a parameter that is missing here fails.
-OTHER = {
-    "SoftImpute": {
-        "lam": 2.0,
-        "accelerate": False,
-        "tol": 0.1,
-        "max_iter": 3,
-        "dtype": "float32",
-    },
-    "StablePCP": {
-        "lam": 2.0,
-        "gamma": 0.5,
-        "tol": 0.1,
-        "max_iter": 3,
-        "dtype": "float32",
-    },
-    "GeneralSensitivity": {
-        "loadings": "fitted",
-        "tol": 0.1,
-        "max_iter": 3,
-        "dtype": "float32",
-    },
-    "NuclearNormBall": {**BAND, "eps": 0.5},
-    "RobustPCA": {**BAND, "tau": 0.5},
-    "DeepMatrixFactorization": {**DEEP, "loss": "trimmed"},
-    "ResidualThresholdedDMF": {
-        **DEEP,
-        "mode": "post",
-        "keep": "none",
-        "line_axis": 1,
-        "fdr": 1e-9,
-    },
-    "DualBranchNMF": {
-        "rank": 2,
-        "hidden": 5,
-        "alpha": 0.8,
-        "learning_rate": 0.02,
-        "validation_fraction": 0.3,
-        "patience": 2,
-        "look_every": 7,
-        "tol": 0.5,
-        "max_iter": 40,
-        "random_state": 1,
-        "dtype": "float64",
-    },
-    "CellSearch": {
-        "estimator": GeneralSensitivity(),
-        "grid": {"lam": [1.0, 3.0]},
-        "validation_fraction": 0.3,
-        "scoring": "mse",
-        "random_state": 1,
-    },
-}
-WITH = {
-    ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
-    ("GeneralSensitivity", "max_iter"): {"loadings": "fitted"},
-    ("DeepMatrixFactorization", "eta"): {"loss": "huber"},
-    ("DeepMatrixFactorization", "eta_unit"): {"loss": "huber"},
-    ("DeepMatrixFactorization", "patience"): {"tol": 0.5},
-    ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": "trimmed"},
-    ("ResidualThresholdedDMF", "patience"): {"tol": 0.5},
-    ("ResidualThresholdedDMF", "tol"): {"patience": 2},
-    ("ResidualThresholdedDMF", "line_axis"): {"keep": "enriched"},
-    ("ResidualThresholdedDMF", "fdr"): {"keep": "enriched", "eta": 1.0},
-    ("DualBranchNMF", "patience"): {"tol": 0.5},
-    ("DualBranchNMF", "tol"): {"patience": 2, "learning_rate": 0.03},
-    ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
-}
-# X -> what else `fit` must be given for a parameter to matter, and with which X
-FIT_WITH = {
-    # as many rows as columns, since either may be the lines
-    ("ResidualThresholdedDMF", "line_axis"): lambda X: (
-        X[:20],
-        {"groups": ["skin", "blood"] * 10},
-    ),
-    # the lines in which one drug has its spikes
-    ("ResidualThresholdedDMF", "fdr"): lambda X: (X, {"groups": X[:, 1] > 6}),
-}
-# Must not change the answer; what they do is tested in other places
-SILENT = {"device": "cpu", "progress": list}
 
 
 @pytest.fixture
@@ -123,156 +20,156 @@ def X(gappy, rng):
     return gappy[1] + 10 * (rng.random(gappy[1].shape) < 0.05)
 
 
-def on(model, **given):
-    """Set parameters wherever the model, or the one inside it, has them."""
-    names = model.get_params()
-    return model.set_params(
-        **{n: v for n in names for k, v in given.items() if n.split("__")[-1] == k}
-    )
+@pytest.fixture
+def data_of(X, responses):
+    """What an estimator of a class is fitted to."""
+    return lambda cls: {DENOISERS: (X,), REGRESSORS: responses}[family_of(cls)]
 
 
-def learned(model):
-    """What a fit has set, as name -> value; column names depend on the input."""
-    names = {name for name in vars(model) if name.endswith("_")} - {"feature_names_in_"}
-    return {name: getattr(model, name) for name in names}
+@pytest.fixture
+def data(estimator_class, data_of):
+    return data_of(estimator_class)
 
 
-def same(a, b):
-    """Whether two learned values are equal, bit for bit."""
-    if isinstance(a, pd.DataFrame):
-        return a.equals(b)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
-    if hasattr(a, "get_params"):
-        return same_fit(a, b)
-    return a == b
+def answers(model, data):
+    return family_of(type(model)).answers(model, *data)
 
 
-def same_fit(a, b):
-    one, two = learned(a), learned(b)
-    return one.keys() == two.keys() and all(same(one[k], two[k]) for k in one)
-
-
-def assert_close(a, b, rtol):
+def assert_close(a, b, data, rtol):
     """Arrays with rounding behind the comma, to `rtol` of their size; masks exactly."""
     assert learned(a).keys() == learned(b).keys()
-    for name in ("low_rank_", "corrected_"):
-        one, two = getattr(a, name), getattr(b, name)
-        assert_allclose(one, two, atol=rtol * np.abs(one).max(), err_msg=name)
-    assert (a.kept_ != b.kept_).mean() < 0.01
+    one, two = answers(a, data), answers(b, data)
+    for name in one.keys() - {"kept_"}:
+        size = np.abs(one[name]).max()
+        assert_allclose(one[name], two[name], atol=rtol * size, err_msg=name)
+    assert np.mean(one.get("kept_", 0) != two.get("kept_", 0)) < 0.01
 
 
-def test_a_second_fit_equals_the_first(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
+def test_a_second_fit_equals_the_first(estimator_class, make, data):
+    model = make(estimator_class).fit(*data)
     first = pickle.loads(pickle.dumps(model))
-    assert same_fit(model.fit(X), first)
-    other = make(estimator_class).fit(2 * X + np.arange(20))
-    assert same_fit(other.fit(X), first), "something of an earlier fit is left"
+    assert same_fit(model.fit(*data), first)
+    other = make(estimator_class).fit(*(2 * M + np.arange(M.shape[1]) for M in data))
+    assert same_fit(other.fit(*data), first), "something of an earlier fit is left"
 
 
-def test_a_clone_learns_the_same_and_starts_unfitted(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
+def test_a_clone_learns_the_same_and_starts_unfitted(estimator_class, make, data):
+    model = make(estimator_class).fit(*data)
     fresh = clone(model)
     assert not learned(fresh)
-    assert same_fit(fresh.fit(X), model)
+    assert same_fit(fresh.fit(*data), model)
 
 
-def test_a_fit_survives_pickling(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
+def test_a_fit_survives_pickling(estimator_class, make, data):
+    model = make(estimator_class).fit(*data)
     back = pickle.loads(pickle.dumps(model))
     assert same_fit(back, model)
+    assert same(answers(back, data), answers(model, data))
     assert str(back.get_params()) == str(model.get_params())
 
 
 def test_fit_returns_self_and_leaves_parameters_and_input_alone(
-    estimator_class, make, X
+    estimator_class, make, data
 ):
     model = make(estimator_class)
-    parameters, before = model.get_params(), X.copy()
-    X.setflags(write=False)
-    assert model.fit(X) is model
-    assert_array_equal(X, before)
+    parameters, before = model.get_params(), [M.copy() for M in data]
+    for M in data:
+        M.setflags(write=False)
+    assert model.fit(*data) is model
+    assert answers(model, data)
+    assert same(list(data), before)
     after = model.get_params()
     assert all(after[name] is value for name, value in parameters.items())
 
 
-def test_results_are_the_callers_own(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
+def test_results_are_the_callers_own(denoiser_class, make, X):
+    model = make(denoiser_class).fit(X)
     low_rank = model.low_rank_.copy()
     model.corrected_[:] = 99
     assert_array_equal(model.low_rank_, low_rank)
 
 
+def test_predictions_are_the_callers_own(regressor_class, make, responses):
+    model = make(regressor_class).fit(*responses)
+    before = model.predict(responses[0]).copy()
+    model.predict(responses[0])[:] = 99
+    assert_array_equal(model.predict(responses[0]), before)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_tables_and_lists_and_orders_give_what_arrays_give(
-    estimator_class, make, X, order
+    estimator_class, make, data, order
 ):
-    model = make(estimator_class).fit(X)
-    table = pd.DataFrame(np.asarray(X, order=order)).add_prefix("drug ")
-    named = make(estimator_class).fit(table.rename("line {}".format))
-    assert list(named.feature_names_in_) == list(table.columns)
+    model = make(estimator_class).fit(*data)
+    ordered = [np.asarray(M, order=order) for M in data]
+    tables = [
+        pd.DataFrame(M).add_prefix("drug ").rename("line {}".format) for M in ordered
+    ]
+    named = make(estimator_class).fit(*tables)
+    assert list(named.feature_names_in_) == list(tables[0].columns)
     assert same_fit(named, model)
-    assert same_fit(make(estimator_class).fit(X.tolist()), model)
-    assert same_fit(make(estimator_class).fit(np.asarray(X, order=order)), model)
+    assert same(answers(named, tables), answers(model, data))
+    assert same_fit(make(estimator_class).fit(*(M.tolist() for M in data)), model)
+    assert same_fit(make(estimator_class).fit(*ordered), model)
 
 
-def test_every_cell_has_a_finite_answer_of_the_shape_of_x(estimator_class, make, X):
-    model = make(estimator_class).fit(X)
-    for name in ("low_rank_", "corrected_", "kept_"):
-        value = getattr(model, name)
-        assert value.shape == X.shape
+def test_every_cell_has_a_finite_answer(estimator_class, make, data):
+    model = make(estimator_class).fit(*data)
+    for value in answers(model, data).values():
+        assert value.shape == data[-1].shape
         assert np.isfinite(value).all()
-    assert model.kept_.dtype == bool
-    assert not model.kept_[np.isnan(X)].any()
 
 
-def test_the_answer_has_the_dtype_asked_for(estimator_class, make, X):
+def test_a_gap_is_not_kept(denoiser_class, make, X):
+    kept = make(denoiser_class).fit(X).kept_
+    assert kept.dtype == bool
+    assert not kept[np.isnan(X)].any()
+
+
+def test_the_answer_has_the_dtype_asked_for(denoiser_class, make, X):
     for dtype in ("float32", "float64"):
-        model = on(make(estimator_class), dtype=dtype).fit(X)
+        model = on(make(denoiser_class), dtype=dtype).fit(X)
         assert model.low_rank_.dtype == model.corrected_.dtype == dtype
 
 
-def test_float32_is_close_to_float64(estimator_class, make, X):
+def test_float32_is_close_to_float64(estimator_class, make, data):
     # rounding of 6e-8 an operation; a few hundred steps, each stable, and a stop
     # that may fall one look apart: three digits are certain, and enough to tell a
     # wrong formula
-    given = {"tol": 1e-4}
     double, single = (
-        on(make(estimator_class), dtype=dtype, **given).fit(X)
+        on(make(estimator_class), dtype=dtype, tol=1e-4).fit(*data)
         for dtype in ("float64", "float32")
     )
-    assert_close(double, single, rtol=3e-3)
+    assert_close(double, single, data, rtol=3e-3)
 
 
-def test_every_device_gives_the_answer_of_the_cpu(estimator_class, make, X, device):
+def test_every_device_gives_the_answer_of_the_cpu(estimator_class, make, data, device):
     there, cpu = (
-        on(make(estimator_class), device=where, dtype="float64").fit(X)
+        on(make(estimator_class), device=where, dtype="float64").fit(*data)
         for where in (device, "cpu")
     )
-    assert_close(there, cpu, rtol=1e-6)
+    assert_close(there, cpu, data, rtol=1e-6)
 
 
-def test_entries_to_leave_out_are_left_out(estimator_class, make, X, rng):
+def test_entries_to_leave_out_are_left_out(denoiser_class, make, X, rng):
     held = rng.random(X.shape) < 0.1
     held[0] = held[:, 0] = False
     other = np.where(held, X + 5, X)
     settings = {"validation_fraction": 0.0, "patience": 10**6, "look_every": 200}
     one, two = (
-        on(make(estimator_class), **settings).fit(M, validation=held)
-        for M in (X, other)
+        on(make(denoiser_class), **settings).fit(M, validation=held) for M in (X, other)
     )
     assert_array_equal(one.low_rank_, two.low_rank_)
 
 
-def test_each_parameter_moves_the_result(knob, make, X):
+def test_each_parameter_moves_the_result(knob, make, data_of):
     cls, name = knob
     other = SILENT | OTHER[cls.__name__]
     needed = WITH.get((cls.__name__, name), {})
-    X, given = FIT_WITH.get((cls.__name__, name), lambda X: (X, {}))(X)
-    base = make(cls, **needed).fit(X, **given)
-    moved = make(cls, **{**needed, name: other[name]}).fit(X, **given)
+    data = data_of(cls)
+    data, more = FIT_WITH.get((cls.__name__, name), lambda *data: (data, {}))(*data)
+    base = make(cls, **needed).fit(*data, **more)
+    moved = make(cls, **{**needed, name: other[name]}).fit(*data, **more)
     assert same_fit(base, moved) == (name in SILENT)
 
 

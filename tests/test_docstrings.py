@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from house import NEEDS
 
 from latentomics.solvers import Trace
 
@@ -69,15 +70,17 @@ def test_the_docstring_states_each_parameter_with_its_default(knob):
     assert documented[name][0], f"{name} has no type"
 
 
-def test_the_docstring_states_what_a_fit_sets(estimator_class, make, gappy):
+def test_the_docstring_states_what_a_fit_sets(estimator_class, make, given):
     forms = [({}, {}), *FORMS.get(estimator_class.__name__, [])]
-    fits = [make(estimator_class, **p).fit(gappy[1], **given) for p, given in forms]
+    data = given(estimator_class)
+    fits = [make(estimator_class, **p).fit(*data, **more) for p, more in forms]
     learned = {k: v for fit in fits for k, v in vars(fit).items() if k.endswith("_")}
     model = SimpleNamespace(**learned)
     documented = section(estimator_class, "Attributes")
     assert set(documented) == set(learned) - {"n_features_in_"}  # scikit-learn's own
     n_looks = len(getattr(model, "trace_", Trace()).iteration)
-    sizes = {"n_samples": 30, "n_features": 20, "n_looks": n_looks}
+    sizes = {"n_samples": 30, "n_features": 20, "n_tasks": 6, "n_looks": n_looks}
+    sizes |= {"n_components": NEEDS["KBMTL"]["n_components"], "n_points": 2}
     shapes = {
         name: tuple(sizes.get(size, size) for size in re.findall(r"\w+", found[1]))
         for name, (kind, *_) in documented.items()

@@ -8,6 +8,7 @@ from .nearest_drug import NearestDrug
 from .path_search import PathSearch
 from .ridge import RidgePerTask
 from .splitters import InductiveKFold, TransductiveKFold
+from .task_groups import TaskGroups
 from .trace_norm import TraceNormRegressor
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "PathSearch",
     "ResponseSoftImpute",
     "RidgePerTask",
+    "TaskGroups",
     "TraceNormHybrid",
     "TraceNormRegressor",
     "TransductiveKFold",

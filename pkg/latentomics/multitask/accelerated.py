@@ -2,7 +2,7 @@
 
 import torch
 
-from latentomics.multitask.problem import Certificate
+from latentomics.multitask.problem import Certificate, spectral_norm, tiny
 from latentomics.multitask.shrink import Shrinker
 from latentomics.solvers import iterate
 
@@ -30,7 +30,7 @@ def accelerated_path(problem, lams, *, tol, max_iter):
     list of (A, trace)
     """
     B = problem.basis
-    L, found = torch.linalg.matrix_norm(B, 2).square(), []
+    L, found = spectral_norm(B).square().clamp(min=tiny(B)), []
     A = B.T @ torch.zeros_like(problem.Y)
     for lam in lams:
         shrink = Shrinker()

@@ -36,9 +36,9 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
     variances D minimises (book: ``eq-drug-covariance``)
 
     .. math::
-        \sum_i \big[\log\det C_{o_i} + r_{o_i}^\top C_{o_i}^{-1} r_{o_i}\big]
-        + \kappa \big[\log\det C + \operatorname{tr}(C^{-1} D)\big],
-        \qquad \kappa = \frac{n\, s}{1 - s}
+        (1 - s) \sum_i \big[\log\det C_{o_i} + r_{o_i}^\top C_{o_i}^{-1} r_{o_i}\big]
+        + n s \big[\log\det C + \operatorname{tr}(C^{-1} D)\big],
+        \qquad s = \frac{\kappa}{n + \kappa}
 
     over the measured drugs :math:`o_i` of each line. Expectation maximisation [1]
     never raises it; each step is :math:`C \leftarrow (1 - s) S / n + s D` with S the
@@ -64,7 +64,7 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
     ----------
     [1] Dempster, Laird & Rubin (1977). J R Stat Soc B 39:1-38.
     """
-    n, kappa = len(R), len(R) * shrinkage / (1 - shrinkage)
+    n = len(R)
     D = _variances(R, seen)
 
     def step(state):
@@ -82,7 +82,8 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
         fit = fit + (inverses.times(R) * R).sum()
         L = torch.linalg.cholesky(C)
         prior = 2 * L.diagonal().log().sum()
-        return fit + kappa * (prior + torch.cholesky_inverse(L).diagonal() @ D)
+        prior = prior + torch.cholesky_inverse(L).diagonal() @ D
+        return (1 - shrinkage) * fit + n * shrinkage * prior
 
     start = torch.diag(D) if start is None else start
     (C, _), trace = iterate(

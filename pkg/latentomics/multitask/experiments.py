@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from latentomics.base import check_choice, check_whole
 from latentomics.multitask.path_search import SETTINGS, held_out
+from latentomics.multitask.task_groups import TaskGroups
 
 
 @dataclass
@@ -119,6 +120,31 @@ def _predict(search, X, rows, Y_train, held):
         lines = held.any(axis=1)
         search.fit(X[rows], Y_train)
         return search.predict(X[lines])[held[lines]]
+
+
+def group_table(search, X, Y, sizes, dataset, **given):
+    """Return errors of one method when only so many drugs are fitted together.
+
+    Parameters
+    ----------
+    search : PathSearch
+    X : DataFrame of shape (n_lines, n_features)
+    Y : DataFrame of shape (n_lines, n_drugs)
+    sizes : sequence of int
+        Drugs in a group; see :class:`TaskGroups`.
+    dataset : str
+    **given
+        To :func:`nested_cv`, so that the folds are those of the other methods.
+
+    Returns
+    -------
+    DataFrame
+        As from :meth:`Predictions.table`, with the column `group_size`.
+    """
+    common = {k: v for k, v in search.get_params(deep=False).items() if k != "setting"}
+    methods = {str(n): (TaskGroups(**common, group_size=n), X) for n in sizes}
+    table = nested_cv(methods, Y, **given).table(dataset)
+    return table.rename(columns={"method": "group_size"})
 
 
 def compare(

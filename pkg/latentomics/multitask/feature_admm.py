@@ -42,6 +42,7 @@ def admm_path(problem, lams, *, tol, max_iter):
     """
     ridges, found = Ridges(problem), []
     rho = problem.basis.square().sum() / len(problem.basis)
+    rho = rho.clamp(min=tiny(rho))  # all lines may have the same features
     W = problem.basis.T @ torch.zeros_like(problem.Y)
     state = W, W.sum(), W, rho, 0
     for lam in lams:

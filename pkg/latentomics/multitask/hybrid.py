@@ -150,15 +150,15 @@ def _known(correction, X_fit, X):
     return np.where((place >= 0)[:, None], correction[..., place, :], 0.0)
 
 
-def hybrid_grid(n_lams=8, eps=0.02, shrinkages=(0.1, 0.2, 0.4)):
+def hybrid_grid(n_lams=10, eps=0.02, shrinkages=(0.1, 0.25, 0.6, 1.0)):
     """Return the usual grid of :class:`TraceNormHybrid`.
 
     Parameters
     ----------
-    n_lams : int, default=8
+    n_lams : int, default=10
     eps : float, default=0.02
         Smallest share of lam_max; even on the log scale, from 1 down.
-    shrinkages : sequence of float, default=(0.1, 0.2, 0.4)
+    shrinkages : sequence of float, default=(0.1, 0.25, 0.6, 1.0)
 
     Returns
     -------

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from latentomics.base import check_choice, check_whole
 from latentomics.multitask.regressor import MultitaskRegressor
@@ -118,7 +119,8 @@ class PathSearch(MultitaskRegressor):
     def _scaled_path(self, X, Y):
         units = Units.of(X, Y)
         scaled = (Y - units.y_mean) / units.y_scale
-        return self.estimator.fit_path(units.features(X), scaled, self.grid), units
+        estimator = clone(self.estimator)  # which remembers what it has read
+        return estimator.fit_path(units.features(X), scaled, self.grid), units
 
     def predict(self, X):
         """Return the responses expected of lines, each drug's at its own choice."""

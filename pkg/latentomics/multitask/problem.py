@@ -102,5 +102,7 @@ def spectral_norm(M):
     """Return the largest singular value, from the Gram matrix of the shorter side."""
     if not M.numel():
         return M.new_zeros(())
+    size = M.abs().max().clamp(min=tiny(M))  # or the squares overflow
+    M = M / size
     gram = M @ M.T if M.shape[0] < M.shape[1] else M.T @ M
-    return torch.linalg.eigvalsh(gram)[-1].clamp(min=0).sqrt()
+    return size * torch.linalg.eigvalsh(gram)[-1].clamp(min=0).sqrt()

@@ -7,7 +7,15 @@ import pandas as pd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from latentomics.base import check_finite, check_size, check_table, first, unmasked
+from latentomics.arrays import DTYPES
+from latentomics.base import (
+    check_choice,
+    check_finite,
+    check_size,
+    check_table,
+    first,
+    unmasked,
+)
 
 
 class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -22,6 +30,15 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     per_task = False
 
+    @property
+    def _dtype(self):
+        return getattr(self, "dtype", "float64")
+
+    @property
+    def n_iter_(self):
+        """Iterations used, for scikit-learn; the rest is in `trace_`."""
+        return self.trace_.n_iter
+
     def _read(self, X, Y):
         """Return checked `X` and `Y`, two float64 matrices, and remember their names.
 
@@ -31,13 +48,35 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             If `X` is not a finite matrix or `Y` not a matrix of numbers and gaps, if
             their lines differ, or a drug was measured on no line.
         """
-        X, Y = unmasked(X), unmasked(Y)
-        check_table(X)
+        check_choice("dtype", self._dtype, DTYPES)
+        X, Y = unmasked(X), _as_table(Y)
         lines = X.index if isinstance(X, pd.DataFrame) else None
-        X = validate_data(self, X, dtype="float64", ensure_min_samples=2)
-        check_size(X, "float64")
-        self._one_task = np.ndim(Y) == 1
+        X = self._features(X, ensure_min_samples=2)
+        check_size(X, self._dtype)
+        self._one_task = getattr(Y, "ndim", 0) == 1
         return X, self._responses(Y, len(X), lines)
+
+    def _features(self, X, **how):
+        """Return `X` as a finite matrix, row by row in memory: sums round as they run.
+
+        It is checked against that of the fit if `how` says ``reset=False``.
+        """
+        if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
+            raise ValueError(
+                f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
+                "your data: X[None] is one sample"
+            )
+        check_table(X)
+        given = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
+        X = validate_data(self, X, **given, **how)
+        wrong = np.argwhere(~np.isfinite(X))
+        if len(wrong):
+            row, column = (int(i) for i in wrong[0])
+            raise ValueError(
+                f"X must be finite, without NaN; got {X[row, column]} "
+                f"in row {row}, column {column}"
+            )
+        return X
 
     def _responses(self, Y, n_samples, lines):
         if Y is None:
@@ -45,8 +84,8 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None; Y must hold the responses, lines x drugs"
             )
-        if np.ndim(Y) == 1:
-            Y = Y.to_frame() if isinstance(Y, pd.Series) else np.asarray(Y)[:, None]
+        if self._one_task:
+            Y = Y.to_frame() if isinstance(Y, pd.Series) else Y[:, None]
         check_table(Y, "Y")
         if len(Y) != n_samples:
             raise ValueError(
@@ -58,9 +97,9 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.task_names_in_ = np.asarray(Y.columns, dtype=object)
         elif hasattr(self, "task_names_in_"):
             del self.task_names_in_  # of an earlier fit
-        Y = np.asarray(Y, dtype="float64")
+        Y = np.asarray(Y, dtype="float64", order="C")
         check_finite(Y, "Y")
-        check_size(np.nan_to_num(Y), "float64", "Y")
+        check_size(np.nan_to_num(Y), self._dtype, "Y")
         empty = np.flatnonzero(np.isnan(Y).all(axis=0))
         if len(empty):
             raise ValueError(
@@ -91,12 +130,21 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _read_new(self, X):
         """Return the features of lines to predict, checked against those of the fit."""
         check_is_fitted(self)
-        check_table(X)
-        return validate_data(self, X, dtype="float64", reset=False)
+        return self._features(unmasked(X), reset=False)
 
     def _shaped(self, Y_hat):
         """Return predictions in the shape of the `Y` of the fit."""
         return Y_hat[:, 0] if self._one_task else Y_hat
+
+
+def _as_table(Y):
+    """Return a table as it is, anything else as an array, if its rows let it."""
+    if Y is None or isinstance(Y, pd.DataFrame | pd.Series):
+        return Y
+    try:
+        return np.asarray(unmasked(Y))
+    except ValueError:  # rows of unequal lengths, which check_table refuses well
+        return Y
 
 
 def _check_same_lines(of_x, of_y):

@@ -81,7 +81,8 @@ class RidgePerTask(LinearRegressor):
         check_choice("dtype", self.dtype, DTYPES)
         X, Y = self._read(X, Y)
         space, problem = read_problem(X, Y, device=self.device, dtype=self.dtype)
-        points = choose(float(space.s.square().sum() / max(len(space.U) - 1, 1)))
+        typical = float(space.s.square().sum() / max(len(space.U) - 1, 1))
+        points = choose(typical or 1.0)  # 0 if all lines have the same features
         for point in points:
             check_positive(**point)
         ridges = Ridges(problem)

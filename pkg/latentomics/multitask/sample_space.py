@@ -29,7 +29,7 @@ class SampleSpace:
 
     @property
     def basis(self):
-        r"""Coordinates of the lines, shape (n, r): :math:`U \\Sigma`."""
+        r"""Coordinates of the lines, shape (n, r): :math:`U \Sigma`."""
         return self.U * self.s
 
     def lift(self, A):

@@ -23,6 +23,8 @@ class Shrinker:
 
     def __call__(self, M, tau):
         """Return the shrunk matrix and its singular values, those above 0."""
+        if not M.numel():  # all lines have the same features
+            return M, M.new_zeros(0)
         if M.shape[0] < M.shape[1]:
             Z, values = self._tall(M.T, tau)
             return Z.T, values
@@ -36,7 +38,6 @@ class Shrinker:
 
     def _directions(self, M, tau):
         """Return right singular vectors and values; all above tau are among them."""
-        M.shape[1]
         if self._basis is not None:
             Q = torch.linalg.qr(M.T @ (M @ self._basis)).Q
             MQ = M @ Q

@@ -12,6 +12,11 @@ class TransductiveRegressor(MultitaskRegressor):
     lines of the fit again by their features, which it uses for nothing else.
     """
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # of one drug they know the mean
+        return tags
+
     def _remember(self, X, fitted):
         self.X_ = X
         self.fitted_ = fitted

@@ -24,6 +24,15 @@ COLORS = {
     "rt_dmf": BLUE,
     "rt_dmf_mean": NAVY,
     "general_sensitivity": RED,
+    "trace_norm": BLUE,
+    "hybrid": NAVY,
+    "ridge": GREEN,
+    "elastic_net": ORANGE,
+    "kbmtl": PINK,
+    "nearest_drug": RED,
+    "effects": BROWN,
+    "tissue_mean": YELLOW,
+    "drug_mean": GREY,
 }
 # method name in the results tables -> what a reader sees
 LABELS = {
@@ -40,6 +49,15 @@ LABELS = {
     "rt_dmf": "RT-DMF, in-loop",
     "rt_dmf_mean": "RT-DMF, mean of starts",
     "general_sensitivity": "general sensitivity removed",
+    "trace_norm": "trace norm",
+    "hybrid": "trace norm + other drugs",
+    "ridge": "ridge",
+    "elastic_net": "elastic net",
+    "kbmtl": "KBMTL",
+    "nearest_drug": "nearest drug",
+    "effects": "drug + line effects",
+    "tissue_mean": "mean of the tissue",
+    "drug_mean": "mean of the drug",
 }
 STYLE = {
     "figure.figsize": (5.5, 3.4),

@@ -1,0 +1,114 @@
+"""The estimators of the package, found, and what is asked of each family of them."""
+
+import inspect
+from dataclasses import dataclass, is_dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+import latentomics
+from latentomics.denoise import SoftImpute
+from latentomics.multitask import TraceNormRegressor
+from latentomics.multitask.regressor import MultitaskRegressor
+
+CHAPTERS = {"denoise", "multitask", "signatures", "sensing"}
+DEEP = {"hidden": (8,), "learning_rate": 0.03, "init_scale": 0.1, "max_iter": 200}
+SEARCH = {
+    "estimator": TraceNormRegressor(),
+    "grid": [{"fraction": 0.5}, {"fraction": 0.1}],
+    "n_splits": 2,
+}
+# What an estimator needs to be made at all, or to be fast
+NEEDS = {
+    "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
+    "DeepMatrixFactorization": DEEP,
+    "DualBranchNMF": {
+        "rank": 3,
+        "hidden": 8,
+        "learning_rate": 0.01,
+        "max_iter": 200,
+    },
+    "KBMTL": {"n_components": 3},
+    "PathSearch": SEARCH,
+    "ResidualThresholdedDMF": DEEP,
+    "RobustPCA": {"max_iter": 200},
+    "TaskGroups": {**SEARCH, "group_size": 3},
+}
+NAMES_SEEN = {"feature_names_in_", "task_names_in_"}  # they depend on the input
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the arguments of `fit` are called, and where the answers are."""
+
+    arguments: tuple
+    answers: callable  # (model, *arguments) -> name: array
+
+
+ANSWERS = ("low_rank_", "corrected_", "kept_")
+DENOISERS = Family(
+    ("X",),
+    lambda model, X: {
+        k: getattr(model, k) for k in ("low_rank_", "corrected_", "kept_")
+    },
+)
+REGRESSORS = Family(("X", "Y"), lambda model, X, Y: {"predict": model.predict(X)})
+
+
+def family_of(cls):
+    """Return the family of an estimator class."""
+    return REGRESSORS if issubclass(cls, MultitaskRegressor) else DENOISERS
+
+
+def estimator_classes(family=None):
+    """Every estimator in the ``__all__`` of every chapter: new ones join by name."""
+    chapters = CHAPTERS & {room.name for room in iter_modules(latentomics.__path__)}
+    rooms = [import_module(f"latentomics.{name}") for name in sorted(chapters)]
+    found = [getattr(room, name) for room in rooms for name in room.__all__]
+    found = [c for c in found if inspect.isclass(c) and issubclass(c, BaseEstimator)]
+    return [c for c in found if family in (None, family_of(c))]
+
+
+def on(model, **given):
+    """Set parameters wherever the model, or the one inside it, has them."""
+    names = model.get_params()
+    return model.set_params(
+        **{n: v for n in names for k, v in given.items() if n.split("__")[-1] == k}
+    )
+
+
+def learned(model):
+    """What a fit has set, as name -> value; names of columns left out."""
+    names = {name for name in vars(model) if name.endswith("_")} - NAMES_SEEN
+    return {name: getattr(model, name) for name in names}
+
+
+def same(a, b):
+    """Whether two learned values are equal, bit for bit."""
+    if isinstance(a, pd.DataFrame):
+        return a.reset_index(drop=True).equals(b.reset_index(drop=True))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+    if sparse.issparse(a):
+        return same(a.toarray(), b.toarray())
+    if hasattr(a, "get_params"):
+        return same_fit(a, b)
+    if is_dataclass(a):
+        return all(same(value, vars(b)[name]) for name, value in vars(a).items())
+    return a == b
+
+
+def same_fit(a, b):
+    """Whether two models have learned the same, bit for bit."""
+    return same(learned(a), learned(b))

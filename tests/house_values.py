@@ -1,0 +1,147 @@
+"""Another value of every parameter of every estimator, for the contract."""
+
+from latentomics.denoise import GeneralSensitivity
+from latentomics.multitask import RidgePerTask
+
+DEEP = {
+    "hidden": (5,),
+    "eta": 1.7,
+    "eta_unit": "noise",
+    "scale": None,
+    "init": "gaussian",
+    "init_scale": 0.2,
+    "optimizer": "sgd",
+    "learning_rate": 0.02,
+    "weight_decay": 0.1,
+    "validation_fraction": 0.3,
+    "scoring": "mse",
+    "patience": 2,
+    "look_every": 7,
+    "tol": 0.5,
+    "max_iter": 40,
+    "n_starts": 2,
+    "random_state": 1,
+    "dtype": "float64",
+}
+LOOP = {"tol": 0.1, "max_iter": 3, "dtype": "float32"}
+SEARCH = {
+    "estimator": RidgePerTask(),
+    "grid": [{"fraction": 0.4}],
+    "setting": "inductive",
+    "n_splits": 3,
+    "random_state": 1,
+}
+# For every parameter of every estimator another value, and in WITH what else must
+# be set for it to matter. An estimator or a parameter that is missing here fails.
+OTHER = {
+    "SoftImpute": {
+        "lam": 2.0,
+        "accelerate": False,
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "StablePCP": {
+        "lam": 2.0,
+        "gamma": 0.5,
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "GeneralSensitivity": {
+        "loadings": "fitted",
+        "tol": 0.1,
+        "max_iter": 3,
+        "dtype": "float32",
+    },
+    "NuclearNormBall": {**LOOP, "eps": 0.5},
+    "RobustPCA": {**LOOP, "tau": 0.5},
+    "DeepMatrixFactorization": {**DEEP, "loss": "trimmed"},
+    "ResidualThresholdedDMF": {
+        **DEEP,
+        "mode": "post",
+        "keep": "none",
+        "line_axis": 1,
+        "fdr": 1e-9,
+    },
+    "DualBranchNMF": {
+        "rank": 2,
+        "hidden": 5,
+        "alpha": 0.8,
+        "learning_rate": 0.02,
+        "validation_fraction": 0.3,
+        "patience": 2,
+        "look_every": 7,
+        "tol": 0.5,
+        "max_iter": 40,
+        "random_state": 1,
+        "dtype": "float64",
+    },
+    "CellSearch": {
+        "estimator": GeneralSensitivity(),
+        "grid": {"lam": [1.0, 3.0]},
+        "validation_fraction": 0.3,
+        "scoring": "mse",
+        "random_state": 1,
+    },
+    "TraceNormRegressor": {**LOOP, "lam": 4.0, "solver": "fista"},
+    "TraceNormHybrid": {
+        **LOOP,
+        "lam": 4.0,
+        "shrinkage": 0.7,
+        "covariance_tol": 1e-6,
+    },
+    "RidgePerTask": {"lam": 4.0, "dtype": "float32"},
+    "NearestDrug": {"min_lines": 18},
+    "DrugAndLineEffects": {"penalty": 4.0},
+    "ResponseSoftImpute": {**LOOP, "lam": 2.0},
+    "ElasticNetPerTask": {
+        "l1_ratio": 0.9,
+        "lam": 0.2,
+        "tol": 0.3,
+        "backend": "sklearn",
+    },
+    "KBMTL": {
+        "n_components": 2,
+        "width": 0.7,
+        "sigma_h": 0.3,
+        "sigma_w": 0.5,
+        "precision_prior": (2.0, 1.0),
+        "noise_prior": (1.0, 2.0),
+        "tol": 0.5,
+        "max_iter": 3,
+        "random_state": 1,
+        "dtype": "float32",
+    },
+    "PathSearch": SEARCH,
+    "TaskGroups": {**SEARCH, "group_size": 2},
+}
+WITH = {
+    ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
+    ("GeneralSensitivity", "max_iter"): {"loadings": "fitted"},
+    ("DeepMatrixFactorization", "eta"): {"loss": "huber"},
+    ("DeepMatrixFactorization", "eta_unit"): {"loss": "huber"},
+    ("DeepMatrixFactorization", "patience"): {"tol": 0.5},
+    ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": "trimmed"},
+    ("ResidualThresholdedDMF", "patience"): {"tol": 0.5},
+    ("ResidualThresholdedDMF", "tol"): {"patience": 2},
+    ("ResidualThresholdedDMF", "line_axis"): {"keep": "enriched"},
+    ("ResidualThresholdedDMF", "fdr"): {"keep": "enriched", "eta": 1.0},
+    ("DualBranchNMF", "patience"): {"tol": 0.5},
+    ("DualBranchNMF", "tol"): {"patience": 2, "learning_rate": 0.03},
+    ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
+    ("PathSearch", "estimator"): {"grid": None},
+    ("TaskGroups", "estimator"): {"grid": None},
+}
+# X -> what else `fit` must be given for a parameter to matter, and with which X
+FIT_WITH = {
+    # as many rows as columns, since either may be the lines
+    ("ResidualThresholdedDMF", "line_axis"): lambda X: (
+        (X[:20],),
+        {"groups": ["skin", "blood"] * 10},
+    ),
+    # the lines in which one drug has its spikes
+    ("ResidualThresholdedDMF", "fdr"): lambda X: ((X,), {"groups": X[:, 1] > 6}),
+}
+# Must not change the answer; what they do is tested in other places
+SILENT = {"device": "cpu", "progress": list}
