@@ -142,7 +142,8 @@ def _as_table(Y):
     if Y is None or isinstance(Y, pd.DataFrame | pd.Series):
         return Y
     try:
-        return np.asarray(unmasked(Y))
+        array = np.asarray(unmasked(Y))
+        return array if array.ndim else Y
     except ValueError:  # rows of unequal lengths, which check_table refuses well
         return Y
 

@@ -23,6 +23,7 @@ def rivals(
     tissue=None,
     ratios=(0.1, 0.5, 1.0),
     n_lams=50,
+    backend="celer",
     random_state=0,
     device="auto",
 ):
@@ -38,7 +39,9 @@ def rivals(
     ratios : sequence of float, default=(0.1, 0.5, 1.0)
         Of the elastic net.
     n_lams : int, default=50
-        Of the trace norm and the elastic net; ridge has fewer, spread wider.
+        Of the trace norm and the elastic net; a fifth of it of the hybrid.
+    backend : {"celer", "glmnet", "sklearn"}, default="celer"
+        Of the elastic net.
     random_state : int, default=0
         Start of KBMTL.
     device : {"auto", "cpu", "cuda"}, default="auto"
@@ -53,7 +56,10 @@ def rivals(
         "drug_mean": (trace_norm, [{"fraction": 2.0}]),  # above lam_max: W = 0
         "trace_norm": (trace_norm, grid),
         "ridge": (RidgePerTask(device=device), ridge_grid()),
-        "elastic_net": (ElasticNetPerTask(), elastic_net_grid(ratios, n_lams)),
+        "elastic_net": (
+            ElasticNetPerTask(backend=backend),
+            elastic_net_grid(ratios, n_lams),
+        ),
         "kbmtl": (KBMTL(random_state=random_state, device=device), None),
     }
     if setting == "transductive":
@@ -62,7 +68,7 @@ def rivals(
             "nearest_drug": (NearestDrug(), None),
             "effects": (DrugAndLineEffects(), effects),
             "soft_impute": (ResponseSoftImpute(**fast), grid),
-            "hybrid": (TraceNormHybrid(**fast), hybrid_grid()),
+            "hybrid": (TraceNormHybrid(**fast), hybrid_grid(max(3, n_lams // 5))),
         }
     methods = {name: (PathSearch(*given), X) for name, given in found.items()}
     if tissue is not None:

@@ -55,9 +55,9 @@ def known_lines(X_fit, X, *, strict=True):
     if X.shape == X_fit.shape and np.array_equal(X, X_fit):
         return np.arange(len(X))
     places = {}
-    for place, row in enumerate(X_fit):
+    for place, row in enumerate(X_fit + 0.0):  # + 0 makes -0 the same as 0
         places.setdefault(row.tobytes(), []).append(place)
-    found = [places.get(row.tobytes(), [-1]) for row in np.ascontiguousarray(X)]
+    found = [places.get(row.tobytes(), [-1]) for row in np.ascontiguousarray(X + 0.0)]
     twice = [i for i, place in enumerate(found) if len(place) > 1]
     if twice:
         raise ValueError(
