@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 import denoise
+import multitask
 import pandas as pd
 import torch
 
@@ -15,7 +16,10 @@ SPEED = Path(__file__).parents[2] / "book" / "results" / "speed.csv"
 def main():
     """Run the benchmarks of every part, one thread."""
     torch.set_num_threads(1)
-    table = pd.DataFrame([{"part": "denoise", **row} for row in denoise.rows()])
+    parts = {"denoise": denoise, "multitask": multitask}
+    table = pd.DataFrame(
+        [{"part": p, **row} for p, module in parts.items() for row in module.rows()]
+    )
     table["device"], table["threads"] = "cpu", torch.get_num_threads()
     table["machine"] = _machine()
     table["version"] = latentomics.__version__
