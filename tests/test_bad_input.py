@@ -120,7 +120,7 @@ def doors():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(("cls", "name", "bad", "says"), doors())
+@pytest.mark.parametrize(("cls", "name", "bad", "says"), list(doors()))
 def test_a_bad_matrix_is_refused_in_one_sentence(cls, name, bad, says, make):
     refused = pytest.raises(ValueError, match=says)
     with refused if says else nullcontext() as refusal:

@@ -167,7 +167,7 @@ PER_POINT = [
     (RidgePerTask(), MULTIPLES),
     (ElasticNetPerTask(), [{"l1_ratio": 0.5, "fraction": f} for f in (0.5, 0.1)]),
     (TraceNormHybrid(), [{"fraction": 0.3, "shrinkage": s} for s in (0.2, 0.6)]),
-    (ResponseSoftImpute(), FRACTIONS[:2]),
+    (ResponseSoftImpute(), FRACTIONS),
     (NearestDrug(), None),
 ]
 

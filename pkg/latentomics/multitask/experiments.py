@@ -182,8 +182,9 @@ def compare(
     rng = np.random.default_rng(random_state)
     weights = rng.multinomial(len(ours), np.full(len(ours), 1 / len(ours)), n_resamples)
     there = weights @ measured > 0
-    resampled = np.divide(weights @ ours, weights @ theirs, where=there, out=None)
-    reductions = 1 - np.nanmean(np.where(there, resampled, np.nan), axis=1)
+    resampled = np.full(there.shape, np.nan)  # where no line of a drug was drawn
+    np.divide(weights @ ours, weights @ theirs, where=there, out=resampled)
+    reductions = 1 - np.nanmean(resampled, axis=1)
     low, high = np.quantile(reductions, (0.025, 0.975))
     count = measured.sum(axis=0)
     difference = (ours.sum(axis=0) - theirs.sum(axis=0)) / count

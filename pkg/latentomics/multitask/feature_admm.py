@@ -5,12 +5,8 @@ import torch
 from latentomics.multitask.problem import Certificate, tiny
 from latentomics.multitask.ridges import Ridges
 from latentomics.multitask.shrink import Shrinker
-from latentomics.multitask.split import RELAXATION
+from latentomics.multitask.split import RELAXATION, balanced
 from latentomics.solvers import iterate
-
-IMBALANCE = 5  # of the two residuals, from which on rho is changed
-BALANCE_EVERY = 5  # iterations
-BALANCE_UNTIL = 200  # and no further: a penalty that keeps changing proves nothing
 
 
 def admm_path(problem, lams, *, tol, max_iter):
@@ -65,19 +61,6 @@ def _step(state, lam, ridges, shrink):
     W = ridges.solve(Z_old - G, rho)
     relaxed = RELAXATION * W + (1 - RELAXATION) * Z_old
     Z, values = shrink(relaxed + G, lam / rho)
-    G = G + relaxed - Z
     count = count + 1
-    if count % BALANCE_EVERY == 0 and count <= BALANCE_UNTIL:
-        factor = _imbalance(W, Z, Z_old, G)
-        rho, G = rho * factor, G / factor
+    G, rho = balanced(count, W, Z, Z_old, G + relaxed - Z, rho)
     return Z, values.sum(), G, rho, count
-
-
-def _imbalance(W, Z, Z_old, G):
-    """Return by how much to change rho: 2, 1/2 or 1."""
-    least = tiny(W)
-    primal = (W - Z).norm() / torch.maximum(W.norm(), Z.norm()).clamp(min=least)
-    dual = (Z - Z_old).norm() / G.norm().clamp(min=least)
-    if primal > IMBALANCE * dual:
-        return 2.0
-    return 0.5 if dual > IMBALANCE * primal else 1.0

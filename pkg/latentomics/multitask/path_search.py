@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from latentomics.base import check_choice, check_whole
+from latentomics.base import check_choice, check_whole, first
 from latentomics.multitask.regressor import MultitaskRegressor
 from latentomics.multitask.splitters import InductiveKFold, TransductiveKFold
 
@@ -117,6 +117,12 @@ class PathSearch(MultitaskRegressor):
         return squares / (~np.isnan(Y)).sum(axis=0) / self._units.y_scale**2
 
     def _scaled_path(self, X, Y):
+        empty = np.flatnonzero(np.isnan(Y).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                "Y must leave every drug a measured line outside each fold; got none "
+                f"for column {first(empty)}, with n_splits={self.n_splits}"
+            )
         units = Units.of(X, Y)
         scaled = (Y - units.y_mean) / units.y_scale
         estimator = clone(self.estimator)  # which remembers what it has read

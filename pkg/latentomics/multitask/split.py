@@ -2,10 +2,13 @@
 
 import torch
 
-from latentomics.multitask.problem import Certificate
+from latentomics.multitask.problem import Certificate, tiny
 from latentomics.multitask.shrink import Shrinker
 from latentomics.solvers import iterate
 
+IMBALANCE = 5  # of the two residuals, from which on a penalty is changed
+BALANCE_EVERY = 20  # iterations; most lam of a warm path need fewer
+BALANCE_UNTIL = 200  # and no further: a penalty that keeps changing proves nothing
 RELAXATION = 1.6  # beyond 1, each half-step overshoots; 1.5 to 1.8 is usual (ADMM)
 
 
@@ -14,7 +17,7 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
 
     With the basis :math:`B = U\Sigma` the constraints :math:`F = U \Sigma A` and
     :math:`A = Z` leave three easy steps (book: ``eq-split-admm``); D and E are the
-    scaled duals, :math:`r_1 = 1` and :math:`r_2` the median of :math:`\sigma^2`:
+    scaled duals:
 
     .. math::
         A &\leftarrow (r_1 \Sigma^2 + r_2)^{-1}
@@ -22,9 +25,11 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
         F &\leftarrow V + P(Y - V - b) / (1 + r_1), \quad V = U \Sigma A + D \\
         Z &\leftarrow S_{\lambda / r_2}(A + E)
 
-    :math:`b` is the mean of :math:`Y - V` over the measured lines of each drug. The
-    one factorisation, of the diagonal, serves every mask and every lam. Where nothing
-    is missing F is not needed and A is exact for the loss.
+    :math:`b` is the mean of :math:`Y - V` over the measured lines of each drug. All
+    that is ever inverted is a diagonal, for every mask and every lam; so the penalties,
+    which begin at :math:`r_1 = 1` and :math:`r_2` = the median of :math:`\sigma^2`,
+    may follow the residuals at no cost. Where nothing is missing F is not needed and A
+    is exact for the loss.
 
     Parameters
     ----------
@@ -45,7 +50,7 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
         check = Certificate(problem, lam, lambda state: (state[0], state[1]))
         state, trace = iterate(
             lambda state, lam=lam: loop.step(state, lam),
-            state,
+            (*state[:-1], 0),
             check.objective,
             tol=tol,
             max_iter=max_iter,
@@ -67,14 +72,16 @@ class _Full:
     def start(self):
         """Return the state that is the answer for every lam above lam_max."""
         Z = torch.zeros_like(self.target)
-        return Z, Z.sum(), self.target / self.r2
+        return Z, Z.sum(), self.target / self.r2, self.r2, 0
 
     def step(self, state, lam):
-        Z, _, E = state
-        A = (self.target + self.r2 * (Z - E)) / (self.squares + self.r2)
-        A = RELAXATION * A + (1 - RELAXATION) * Z
-        Z, values = self.shrink(A + E, lam / self.r2)
-        return Z, values.sum(), E + A - Z
+        Z_old, _, E, r2, count = state
+        A = (self.target + r2 * (Z_old - E)) / (self.squares + r2)
+        ahead = RELAXATION * A + (1 - RELAXATION) * Z_old + E
+        Z, values = self.shrink(ahead, lam / r2)
+        count = count + 1
+        E, r2 = balanced(count, A, Z, Z_old, ahead - Z, r2)
+        return Z, values.sum(), E, r2, count
 
 
 class _Gappy:
@@ -90,15 +97,36 @@ class _Gappy:
         Y = self.problem.Y
         E = self.s * (self.U.T @ Y) / self.r2
         Z = torch.zeros_like(E)
-        return Z, Z.sum(), torch.zeros_like(Y), -Y, E
+        r1 = torch.ones_like(self.r2)
+        return Z, Z.sum(), torch.zeros_like(Y), -Y, E, r1, self.r2, 0
 
     def step(self, state, lam):
-        Z, _, F, D, E = state
-        A = self.s * (self.U.T @ (F - D)) + self.r2 * (Z - E)
-        A = A / (self.s.square() + self.r2)
-        fitted = RELAXATION * (self.U @ (self.s * A)) + (1 - RELAXATION) * F
-        A = RELAXATION * A + (1 - RELAXATION) * Z
-        V = fitted + D
-        F = V + self.problem.centred(self.problem.Y - V) / 2
-        Z, values = self.shrink(A + E, lam / self.r2)
-        return Z, values.sum(), F, D + fitted - F, E + A - Z
+        Z_old, _, F_old, D, E, r1, r2, count = state
+        A = r1 * self.s * (self.U.T @ (F_old - D)) + r2 * (Z_old - E)
+        A = A / (r1 * self.s.square() + r2)
+        fitted = self.U @ (self.s * A)
+        V = RELAXATION * fitted + (1 - RELAXATION) * F_old + D
+        F = V + self.problem.centred(self.problem.Y - V) / (1 + r1)
+        ahead = RELAXATION * A + (1 - RELAXATION) * Z_old + E
+        Z, values = self.shrink(ahead, lam / r2)
+        count = count + 1
+        D, r1 = balanced(count, fitted, F, F_old, V - F, r1)
+        E, r2 = balanced(count, A, Z, Z_old, ahead - Z, r2)
+        return Z, values.sum(), F, D, E, r1, r2, count
+
+
+def balanced(count, W, Z, Z_old, dual, rho):
+    r"""Return scaled dual and penalty of the constraint W = Z, now and then changed.
+
+    Where one of the two residuals, the broken constraint :math:`\|W - Z\|` and the
+    moving target :math:`\|Z - Z'\|`, each relative to its size, exceeds the other by
+    far, the penalty is doubled or halved; the dual, which is in its units, follows.
+    """
+    if count % BALANCE_EVERY or count > BALANCE_UNTIL:
+        return dual, rho
+    least = tiny(W)
+    primal = (W - Z).norm() / torch.maximum(W.norm(), Z.norm()).clamp(min=least)
+    moving = (Z - Z_old).norm() / dual.norm().clamp(min=least)
+    factor = torch.where(primal > IMBALANCE * moving, 2.0, 1.0)
+    factor = torch.where(moving > IMBALANCE * primal, 0.5, factor).to(W)
+    return dual / factor, rho * factor
