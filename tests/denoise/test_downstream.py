@@ -114,7 +114,7 @@ class TestElasticNet:
         y = y - y.mean()
         alpha = 0.1
 
-        def objective(b):  # eq-elastic-net
+        def objective(b):  # eq-downstream-elastic-net
             misfit = np.square(y - F @ b).sum() / (2 * len(y))
             return misfit + alpha * (np.abs(b).sum() / 2 + (b**2).sum() / 4)
 
