@@ -1,7 +1,8 @@
 """How fast part III is: whole paths of lam, ours and the paper's way side by side.
 
 One thread of the CPU. All solvers go down the same lam, each from where it ended
-before, to the same duality gap; what is timed is :meth:`fit_path`, checks included.
+before, to the same duality gap; what is timed, in seconds of processor, is
+:meth:`fit_path`, checks included.
 """
 
 import resource
@@ -65,9 +66,9 @@ def _row(task, who, made, solver, n_lams, dtype="float64"):
     if isinstance(solver, str):
         model = TraceNormRegressor(solver=solver, tol=GAP, device="cpu")
     X, Y = made.X.to_numpy(), made.Y.to_numpy()
-    start = time.perf_counter()
+    start = time.process_time()
     path = model.fit_path(X, Y, trace_norm_grid(n_lams))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     iterations = sum(trace.n_iter for trace in path.traces)
     found = {"task": task, "who": who, "seconds": seconds, "iterations": iterations}
     return found | {"dtype": dtype}
