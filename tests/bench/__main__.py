@@ -1,6 +1,10 @@
-"""``make bench``: time everything, print it, and store it with where it was made."""
+"""``make bench``: time everything, print it, and store it with where it was made.
+
+``python tests/bench multitask`` times one part, and keeps what is stored of the others.
+"""
 
 import platform
+import sys
 from pathlib import Path
 
 import denoise
@@ -13,18 +17,26 @@ import latentomics
 SPEED = Path(__file__).parents[2] / "book" / "results" / "speed.csv"
 
 
-def main():
-    """Run the benchmarks of every part, one thread."""
+PARTS = {"denoise": denoise, "multitask": multitask}
+
+
+def main(names):
+    """Run the benchmarks of the parts named, or of all, on one thread."""
     torch.set_num_threads(1)
-    parts = {"denoise": denoise, "multitask": multitask}
+    names = names or list(PARTS)
     table = pd.DataFrame(
-        [{"part": p, **row} for p, module in parts.items() for row in module.rows()]
+        [{"part": name, **row} for name in names for row in PARTS[name].rows()]
     )
     table["device"], table["threads"] = "cpu", torch.get_num_threads()
     table["machine"] = _machine()
     table["version"] = latentomics.__version__
     print(table.to_string(index=False))
-    table.round(6).to_csv(SPEED, index=False, lineterminator="\n")
+    if SPEED.is_file():
+        stored = pd.read_csv(SPEED)
+        table = pd.concat([stored[~stored["part"].isin(names)], table])
+    table["iterations"] = table["iterations"].astype("Int64")
+    table = table.sort_values("part", kind="stable").round(6)
+    table.to_csv(SPEED, index=False, lineterminator="\n")
 
 
 def _machine():
@@ -36,4 +48,4 @@ def _machine():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
