@@ -92,7 +92,7 @@ def unmasked(X):
 def check_shape(X, name="X"):
     """Raise ValueError unless `X` has two dimensions, neither of them empty."""
     try:
-        shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+        shape = X.shape if hasattr(X, "shape") else np.shape(X)
     except ValueError:
         raise ValueError(
             f"{name} must be a matrix; got rows of unequal lengths"

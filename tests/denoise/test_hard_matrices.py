@@ -53,9 +53,9 @@ HARD = [sparse, constant_rows, nothing_varies, zeros, outliers, all_of_it]
 
 @WAYS
 @pytest.mark.parametrize("harden", HARD)
-def test_the_answer_is_finite(estimator_class, make, full, rng, harden, turn):
+def test_the_answer_is_finite(denoiser_class, make, full, rng, harden, turn):
     X = turn(harden(full, rng))
-    model = make(estimator_class).fit(X)
+    model = make(denoiser_class).fit(X)
     for name in ("low_rank_", "corrected_"):
         assert np.isfinite(getattr(model, name)).all()
     assert not model.kept_[np.isnan(X)].any()
@@ -64,14 +64,14 @@ def test_the_answer_is_finite(estimator_class, make, full, rng, harden, turn):
 
 @WAYS
 @pytest.mark.parametrize("what", ["drug", "line"])
-def test_a_line_that_is_all_missing_is_refused(estimator_class, make, full, turn, what):
+def test_a_line_that_is_all_missing_is_refused(denoiser_class, make, full, turn, what):
     X = turn(full)
     where = {"drug": np.s_[:, 4], "line": np.s_[4]}[what]
     X[where] = np.nan
     axis = {"drug": "column", "line": "row"}[what]
     says = rf"^X must have a measured entry in every {axis}; got none in {axis} \[4\]$"
     with pytest.raises(ValueError, match=says) as refusal:
-        make(estimator_class).fit(X)
+        make(denoiser_class).fit(X)
     assert "\n" not in str(refusal.value)
 
 

@@ -1,16 +1,10 @@
-"""One sentence for whoever installed the package without one of its extras."""
+"""One sentence for whoever installed the package without its extra `data`."""
 
 from importlib import import_module
 
 
-def need(module, extra="data"):
+def need(module):
     """Import an optional library by name.
-
-    Parameters
-    ----------
-    module : str
-    extra : str, default="data"
-        The extra of this package that installs it.
 
     Raises
     ------
@@ -22,5 +16,5 @@ def need(module, extra="data"):
     except ImportError as error:
         raise ImportError(
             f"{module} is needed for this; install it with "
-            f"`pip install 'latentomics[{extra}]'`"
+            "`pip install 'latentomics[data]'`"
         ) from error

@@ -1,6 +1,7 @@
 """The rival that fits each drug on its own: an elastic net per column of Y."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import groupby
 
 import numpy as np
@@ -8,7 +9,6 @@ from scipy import sparse
 from sklearn.linear_model import enet_path
 
 from latentomics.base import check_choice, check_positive, check_whole
-from latentomics.data.optional import need
 from latentomics.multitask.regressor import LinearRegressor
 
 EXTRAS = {"celer": "multitask", "glmnet": "fast", "sklearn": None}
@@ -148,8 +148,6 @@ class ElasticNetPerTask(LinearRegressor):
         """Return (X, y, l1_ratio, falling lams) -> weights, of the backend chosen."""
         check_choice("backend", self.backend, EXTRAS)
         check_positive(tol=self.tol)
-        if EXTRAS[self.backend]:
-            need(self.backend, extra=EXTRAS[self.backend])
         run = {"celer": _celer, "glmnet": _glmnet, "sklearn": _sklearn}[self.backend]
 
         def solve(X, y, ratio, lams):
@@ -264,9 +262,8 @@ def _check_ratio(ratio):
 
 
 def _celer(X, y, ratio, lams, tol):
-    path = need("celer", extra="multitask").celer_path
     given = {"alphas": lams, "tol": tol / 2, "max_iter": STEPS["celer"]}
-    return path(X, y, "lasso", l1_ratio=ratio, **given)[1]
+    return _need("celer").celer_path(X, y, "lasso", l1_ratio=ratio, **given)[1]
 
 
 def _sklearn(X, y, ratio, lams, tol):
@@ -275,7 +272,7 @@ def _sklearn(X, y, ratio, lams, tol):
 
 
 def _glmnet(X, y, ratio, lams, tol):
-    model = need("glmnet", extra="fast").ElasticNet(
+    model = _need("glmnet").ElasticNet(
         alpha=ratio,
         lambda_path=lams,
         standardize=False,
@@ -292,3 +289,12 @@ def _ridge(X, y, lams):
     squares, U = np.linalg.eigh(X @ X.T / len(y))
     weights = (U.T @ y)[:, None] / (squares.clip(min=0)[:, None] + lams)
     return X.T @ (U @ weights) / len(y)
+
+
+def _need(module):
+    """Import an optional library, or say what brings it."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        hint = f"install it with `pip install 'latentomics[{EXTRAS[module]}]'`"
+        raise ImportError(f"{module} is needed for this; {hint}") from error

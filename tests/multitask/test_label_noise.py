@@ -6,8 +6,8 @@ from scipy.stats import binom, iqr
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from latentomics.multitask import noise_tests
-from latentomics.multitask.noise_tests import (
+from latentomics.multitask import label_noise
+from latentomics.multitask.label_noise import (
     cv_error_form,
     held_out_residuals,
     informative_as_published,
@@ -96,7 +96,7 @@ def test_a_resample_holds_out_one_part_of_the_lines(screen, monkeypatch):
         seen.append(held)
         return held_out_residuals(gram, held, penalty)
 
-    monkeypatch.setattr(noise_tests, "held_out_residuals", spy)
+    monkeypatch.setattr(label_noise, "held_out_residuals", spy)
     table = informative_as_published(
         X, Y, n_splits=3, penalty=0.7, n_resamples=12, n_permutations=5
     )
@@ -118,8 +118,8 @@ def test_the_p_value_counts_permutations_by_hand(screen, monkeypatch):
         drawn.append(permutations(rng, responses, count))
         return drawn[-1]
 
-    permutations = noise_tests._permutations
-    monkeypatch.setattr(noise_tests, "_permutations", spy)
+    permutations = label_noise._permutations
+    monkeypatch.setattr(label_noise, "_permutations", spy)
     table = informative_calibrated(
         X, Y[:, :1], n_splits=30, n_repeats=1, n_permutations=19
     )
@@ -133,7 +133,7 @@ def test_the_p_value_counts_permutations_by_hand(screen, monkeypatch):
 
 def test_permutations_are_of_a_column_each_and_differ(rng):
     Y = np.arange(20.0).reshape(10, 2)
-    drawn = noise_tests._permutations(rng, Y, 6)
+    drawn = label_noise._permutations(rng, Y, 6)
     assert drawn.shape == (10, 2, 6)
     assert_array_equal(np.sort(drawn, axis=0), np.repeat(Y[:, :, None], 6, axis=2))
     assert len({tuple(drawn[:, t, k] - t) for t in range(2) for k in range(6)}) == 12
