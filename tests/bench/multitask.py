@@ -43,7 +43,7 @@ def rows():
                 row["memory_gib"] = peak_memory(n_lines, n_drugs, missing)
             yield row
         single = TraceNormRegressor(tol=GAP, dtype="float32", device="cpu")
-        yield _row(task, "split", made, single, 50, dtype="float32")
+        yield _row(task, "split, float32", made, single, 50, dtype="float32")
     yield from race()
     for name, values in GROWTH.items():
         for value in values:
