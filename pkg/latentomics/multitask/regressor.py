@@ -61,6 +61,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         It is checked against that of the fit if `how` says ``reset=False``.
         """
+        X = X if hasattr(X, "shape") else _as_table(X)
         if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
             raise ValueError(
                 f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
