@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 
 from latentomics.arrays import as_mask, as_tensor
 from latentomics.linalg import svt
+from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.problem import TraceNormProblem
 from latentomics.multitask.ridges import Ridges
 from latentomics.multitask.sample_space import read_problem, sample_space
@@ -171,3 +172,13 @@ def test_ridges_around_a_centre_have_no_slope(rng, p):
     loss = loss + 0.35 * (W - centre).square().sum()
     (slope,) = torch.autograd.grad(loss, W)
     assert_allclose(slope, 0, atol=1e-10)
+
+
+def test_many_gaps_do_not_make_it_crawl():
+    # with penalties that stay as they begin, the smallest lam takes over 1,000
+    rng = np.random.default_rng(0)
+    Y = np.where(rng.random((20, 5)) < 0.6, np.nan, rng.normal(size=(20, 5)))
+    Y[0] = rng.normal(size=5)
+    grid = [{"fraction": float(f)} for f in np.geomspace(1, 0.01, 12)]
+    path = TraceNormRegressor(device="cpu").fit_path(np.eye(20), Y, grid)
+    assert max(trace.n_iter for trace in path.traces) <= 250
