@@ -157,8 +157,8 @@ FEATURE_CASES = {
 EMPTY_DRUG = "Y must have a measured line for every drug; got none in column "
 RESPONSE_CASES = {
     "a row of gaps": None,
-    "a column of gaps": EMPTY_DRUG + r"\[3\]",
-    "only gaps": EMPTY_DRUG + r"\[0, 1, 2, 3, 4\]",
+    "a column of gaps": EMPTY_DRUG + r"\['drug 3'\]",
+    "only gaps": EMPTY_DRUG + r"\['drug 0', .*, 'drug 4'\]",
     "one dimension": r"Y must have a row for each of the 12 lines of X; got 5",
     "one column, as a series": None,
     "a column that is masked": EMPTY_DRUG + r"\[1\]",

@@ -22,9 +22,6 @@ FROM_0 = ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up")
 CHOICE = (["other", 7, ["mad"]], r"one of \(")
 BAD_VALUES = {
     "lam": POSITIVE,
-    ("TraceNormRegressor", "lam"): FROM_0,
-    ("TraceNormHybrid", "lam"): FROM_0,
-    ("ResponseSoftImpute", "lam"): FROM_0,
     "gamma": POSITIVE,
     "eta": POSITIVE,
     "init_scale": POSITIVE,

@@ -12,11 +12,11 @@ MODULE = import_module("latentomics.data.ccle")
 @pytest.fixture
 def made(monkeypatch, tmp_path, data_class, save_object):
     responses = [
-        "CCLE Cell Line Name,Compound,Doses (uM),IC50 (uM),Amax,ActArea",
-        'Z-2_LUNG,drug b,".1,8",8,-3,0.25',
-        'A1_MOVED_ELSEWHERE,drug b,".1,8",0.5,-90,6',
-        'NOBODY_SKIN,A,".1,8",2,-50,1.5',
-        'A1_MOVED_ELSEWHERE,A,".1,8",8,-1,0',
+        "CCLE Cell Line Name,Compound,Doses (uM),EC50 (uM),IC50 (uM),Amax,ActArea",
+        'Z-2_LUNG,drug b,".1,8",,8,-3,0.25',
+        'A1_MOVED_ELSEWHERE,drug b,".1,8",0.4,0.5,-90,6',
+        'NOBODY_SKIN,A,".1,8",1,2,-50,1.5',
+        'A1_MOVED_ELSEWHERE,A,".1,8",7,8,-1,0',
     ]
     mutations = ["DepMap_ID,(673),(7157)", "ACH-000002,1,0", "ACH-000001,0,1"]
     symbols = [
@@ -61,9 +61,16 @@ def test_ic50_is_in_micromolar_as_the_file_has_it(made):
     assert ic50.attrs["options"] == {"measure": "ic50"}
 
 
-def test_no_third_measure():
-    with pytest.raises(ValueError, match=r"'activity_area', 'ic50'\); got 'ec50'"):
-        load("ccle_response", measure="ec50")
+def test_ec50_and_the_greatest_effect_are_as_the_file_has_them(made):
+    ec50 = load("ccle_response", measure="ec50")
+    assert ec50.loc["ACH-000001"].tolist() == [7, 0.4]
+    assert ec50.isna().to_numpy().sum() == 3
+    assert load("ccle_response", measure="amax").loc["ACH-000001"].tolist() == [-1, -90]
+
+
+def test_no_fifth_measure():
+    with pytest.raises(ValueError, match=r"'ec50', 'amax'\); got 'area'"):
+        load("ccle_response", measure="area")
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,23 @@
 """Nested cross-validation: the same folds for all, no leak, tables by hand."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import wilcoxon
 
-from latentomics.multitask import NearestDrug, PathSearch, RidgePerTask
+from latentomics.multitask import (
+    InductiveKFold,
+    NearestDrug,
+    PathSearch,
+    RidgePerTask,
+    TraceNormHybrid,
+)
 from latentomics.multitask.experiments import (
-    Predictions,
-    compare,
-    distinct_drugs,
     group_table,
     nested_cv,
-    within_groups,
 )
 from latentomics.multitask.path_search import SETTINGS, held_out
 
@@ -139,89 +142,61 @@ def test_bad_numbers_are_refused(data, methods, given, says):
         nested_cv(methods, data[1], **given)
 
 
-@pytest.fixture
-def made(rng):
-    """Predictions of two methods, made up: 12 lines, 3 drugs, 2 repeats, gaps."""
-    Y = rng.normal(size=(12, 3))
-    Y[rng.random(Y.shape) < 0.2] = np.nan
-    values = {
-        name: Y + size * rng.normal(size=(2, 12, 3))
-        for name, size in {"good": 0.3, "bad": 0.6}.items()
-    }
-    return Predictions(pd.DataFrame(Y, columns=list("abc")), "inductive", values)
+def test_tables_must_name_the_same_lines(data, methods):
+    X, Y = data
+    says = "X and Y must have the same lines in the same order; got 'line 17'"
+    with pytest.raises(ValueError, match=says):
+        nested_cv({"ridge": (methods["ridge"][0], X[::-1])}, Y)
+    says = "features of 'ridge' must have a row for each of the 18 lines of Y; got 17"
+    with pytest.raises(ValueError, match=says):
+        nested_cv({"ridge": (methods["ridge"][0], X.to_numpy()[1:])}, Y)
 
 
-def test_the_table_holds_the_mean_squared_errors(made):
-    table = made.table("toy")
-    columns = ["dataset", "setting", "method", "drug", "outer_split", "mse"]
-    assert list(table.columns) == columns
-    assert len(table) == 2 * 3 * 2
-    assert set(table["dataset"]) == {"toy"}
-    assert set(table["setting"]) == {"inductive"}
-    for row in table.itertuples():
-        t = "abc".index(row.drug)
-        miss = made.values[row.method][row.outer_split, :, t] - made.Y[row.drug]
-        assert_allclose(row.mse, np.nanmean(miss**2))
+def test_an_array_of_responses_will_do(data, methods):
+    X, Y = data
+    methods = {"ridge": (methods["ridge"][0], X)}
+    one, two = (nested_cv(methods, M, **SHORT) for M in (Y, Y.to_numpy()))
+    assert_array_equal(one.values["ridge"], two.values["ridge"])
+    assert set(two.table("toy")["drug"]) == set(range(4))
 
 
-def mean_squares(made, name):
-    return np.nanmean((made.values[name] - made.Y.to_numpy()) ** 2, axis=(0, 1))
+@pytest.mark.parametrize(
+    ("methods", "says"),
+    [
+        ({}, "methods must be a dict with a method; got {}"),
+        ([], "methods must be a dict with a method; got []"),
+        ({"a": RidgePerTask()}, r"methods['a'] must be a pair (PathSearch, features)"),
+        ({"a": (RidgePerTask(), np.eye(18))}, r"methods['a'] must be a pair (PathS"),
+    ],
+)
+def test_what_is_no_method_is_refused(data, methods, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        nested_cv(methods, data[1])
 
 
-@pytest.mark.parametrize("drugs", [None, np.array([True, False, True])])
-def test_a_comparison_is_that_by_hand(made, drugs):
-    found = compare(made, "good", "bad", drugs=drugs)
-    chosen = np.arange(3) if drugs is None else np.flatnonzero(drugs)
-    good, bad = (mean_squares(made, name)[chosen] for name in ("good", "bad"))
-    assert_allclose(found["mean"], np.mean(1 - good / bad))
-    assert_allclose(found["geometric"], 1 - np.prod(good / bad) ** (1 / len(chosen)))
-    assert found["wins"] == (good < bad).sum()
-    assert found["drugs"] == len(chosen)
-    assert_allclose(found["pvalue"], wilcoxon(good, bad, alternative="less").pvalue)
-    assert found["low"] < found["mean"] < found["high"]
+@every_setting
+def test_lines_with_the_same_features_stay_apart(data, setting):
+    X, Y = data
+    X = X.copy()
+    X.iloc[3] = X.iloc[9]
+    names = {"transductive": [NearestDrug(3), TraceNormHybrid()], "inductive": []}
+    for model in [RidgePerTask(), *names[setting]]:
+        grid = [{"fraction": 0.5, "shrinkage": 0.5}] * 2
+        grid = grid if isinstance(model, TraceNormHybrid) else None
+        search = PathSearch(model, grid, n_splits=2)
+        found = nested_cv({"one": (search, X)}, Y, setting=setting, **SHORT)
+        assert_array_equal(np.isnan(found.values["one"][0]), Y.isna())
 
 
-def test_the_interval_comes_from_drawing_lines(made):
-    found = compare(made, "good", "bad", n_resamples=300, random_state=2)
-    rng = np.random.default_rng(2)
-    weights = rng.multinomial(12, np.full(12, 1 / 12), 300)
-    squares = {
-        name: (made.values[name] - made.Y.to_numpy()) ** 2 for name in made.values
-    }
-    drawn = []
-    for w in weights:
-        lines = np.repeat(np.arange(12), w)
-        good, bad = (np.nansum(squares[n][:, lines], axis=(0, 1)) for n in squares)
-        drawn.append(np.mean(1 - good / bad))
-    expected = np.quantile(drawn, [0.025, 0.975])
-    assert_allclose([found["low"], found["high"]], expected)
-
-
-def test_a_drug_that_no_drawn_line_was_tried_on_is_left_out(made):
-    made.Y.iloc[1:, 2] = np.nan
-    for values in made.values.values():
-        values[:, 1:, 2] = np.nan
-    found = compare(made, "good", "bad", n_resamples=50)
-    assert np.isfinite([found["low"], found["high"]]).all()
-
-
-def test_near_duplicates_are_dropped(rng):
-    y = rng.normal(size=(30, 2))
-    Y = np.column_stack([y[:, 0], y[:, 1], y[:, 0] * 3 + 1, -y[:, 1]])
-    kept = distinct_drugs(pd.DataFrame(Y))
-    assert_array_equal(kept, [True, True, False, True])
-
-
-def test_knowing_the_tissue_alone_is_worth_0(made):
-    groups = np.repeat(["skin", "blood"], 6)
-    Y = made.Y.to_numpy()
-    tissue = np.vstack(
-        [np.tile(np.nanmean(Y[groups == g], axis=0), (6, 1)) for g in ("skin", "blood")]
-    )
-    shift = np.where(groups == "skin", 5.0, -2.0)[:, None]
-    made.values = {"tissue": tissue[None], "all": Y[None], "shifted": (Y + shift)[None]}
-    found = within_groups(made, groups)
-    assert_allclose(found[["tissue", "all", "shifted"]], [0, 1, 1], atol=1e-12)
+def test_lines_never_measured_leave_a_fold_with_nothing_to_judge(data):
+    X, Y = data
+    (_, few) = next(InductiveKFold(6, random_state=0).split(X))
+    Y.iloc[few] = np.nan
+    search = PathSearch(RidgePerTask(), GRID, n_splits=6)
+    given = {"setting": "inductive", "n_splits": 6, "n_repeats": 1}
+    found = nested_cv({"one": (search, X)}, Y, **given)
+    assert_array_equal(np.isnan(found.values["one"][0]), Y.isna())
+    assert np.isfinite(search.set_params(setting="inductive").fit(X, Y).errors_).all()
 
 
 def test_groups_of_drugs_are_compared_on_the_same_folds(data):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from latentomics.multitask import (
     ElasticNetPerTask,
@@ -183,6 +184,25 @@ def test_units_of_x_and_y_come_back(data, model, grid):
     assert_allclose(two, one * y_scale, rtol=1e-10)
 
 
+@pytest.mark.parametrize("search", [PathSearch, TaskGroups])
+def test_without_weights_there_is_no_coef(data, search):
+    search = search(NearestDrug())
+    with pytest.raises(NotFittedError):
+        _ = search.coef_
+    search.fit(*data)
+    for name in ("coef_", "intercept_"):
+        with pytest.raises(AttributeError, match="NearestDrug has no weights of feat"):
+            getattr(search, name)
+
+
+def test_weights_of_the_hybrid_predict_lines_that_are_new(data):
+    X, Y = data
+    grid = [{"fraction": f, "shrinkage": s} for s in (0.2, 0.6) for f in (0.5, 0.1)]
+    search = PathSearch(TraceNormHybrid(), grid, n_splits=2).fit(X, Y)
+    new = X + 1
+    assert_allclose(new @ search.coef_ + search.intercept_, search.predict(new))
+
+
 @pytest.mark.parametrize(("model", "grid"), PER_POINT[:3])
 def test_weights_in_the_units_given_make_the_predictions(data, model, grid):
     X, Y = data
@@ -258,3 +278,28 @@ def test_groups_are_searches_on_their_own(data):
     for columns in model.groups_:
         alone = PathSearch(TraceNormRegressor(), **given).fit(X, Y[:, columns])
         assert_array_equal(model.predict(X)[:, columns], alone.predict(X))
+        for name in ("coef_", "intercept_", "errors_", "choice_"):
+            joined = getattr(model, name)[..., columns]
+            assert_array_equal(joined, getattr(alone, name))
+        assert_array_equal(model.points_.iloc[columns], alone.points_)
+
+
+def test_points_of_groups_are_named_by_drug(data):
+    X, Y = data
+    Y = pd.DataFrame(Y, columns=list("abcde"))
+    model = TaskGroups(RidgePerTask(), MULTIPLES, group_size=2, n_splits=2).fit(X, Y)
+    assert list(model.points_.index) == list("abcde")
+
+
+def test_a_drug_that_a_fold_takes_away_is_named(data):
+    X, Y = data
+    Y[0, 2], Y[1:, 2] = 1, np.nan
+    Y = pd.DataFrame(Y, columns=list("abcde"))
+    search = PathSearch(RidgePerTask(), MULTIPLES)
+    with pytest.raises(ValueError, match=r"got fewer in column \[2\]"):
+        search.fit(X, Y)
+    search.set_params(setting="inductive")
+    with pytest.raises(ValueError, match=r"in column \['c'\], with n_splits=5"):
+        search.fit(X, Y)
+    with pytest.raises(ValueError, match=r"got fewer in column \['c'\]"):
+        next(TransductiveKFold().split(Y))

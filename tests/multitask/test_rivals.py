@@ -25,6 +25,11 @@ def test_only_known_lines_have_rivals_that_look_at_other_drugs(made):
     assert both[0] - both[1] == KNOWN_LINES_ONLY
 
 
+def test_no_third_setting(made):
+    with pytest.raises(ValueError, match="setting must be one of .*; got 'new lines'"):
+        few(made, "new lines")
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("setting", ["transductive", "inductive"])
 def test_every_method_predicts_every_cell_and_the_mean_is_the_mean(made, setting):

@@ -6,7 +6,12 @@ from latentomics.data.cell_lines import key, prefix_ids
 from latentomics.data.fetch import fetch_file
 from latentomics.data.safe_pickle import read_node_features
 
-MEASURES = {"activity_area": "ActArea", "ic50": "IC50 (uM)"}
+MEASURES = {
+    "activity_area": "ActArea",
+    "ic50": "IC50 (uM)",
+    "ec50": "EC50 (uM)",
+    "amax": "Amax",
+}
 KINDS = ("expression", "copy_number", "mutation")
 
 
@@ -15,11 +20,14 @@ def ccle_response(measure="activity_area"):
 
     Parameters
     ----------
-    measure : {"activity_area", "ic50"}, default="activity_area"
+    measure : {"activity_area", "ic50", "ec50", "amax"}, default="activity_area"
         "activity_area": the area over the dose-response curve, summed over eight
         doses; 0 = no effect, 8 = every dose killed all; high = sensitive. "ic50": the
         concentration that halves viability, in micromolar, low = sensitive; 55% of
         the values are 8, the highest dose, which stands for "8 or more" (censored).
+        "ec50": the concentration of half the greatest effect of this line, in
+        micromolar; missing for 38% more, those whose curve is no sigmoid. "amax": the
+        greatest effect, in percent of growth; -100 = all killed, low = sensitive.
 
     Returns
     -------
@@ -31,7 +39,7 @@ def ccle_response(measure="activity_area"):
     Raises
     ------
     ValueError
-        If `measure` is neither.
+        If `measure` is none of the four.
     """
     if measure not in MEASURES:
         raise ValueError(f"measure must be one of {tuple(MEASURES)}; got {measure!r}")

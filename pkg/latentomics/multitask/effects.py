@@ -6,8 +6,14 @@ import numpy as np
 import torch
 
 from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor
-from latentomics.base import check_choice, check_not_negative, check_whole
+from latentomics.base import (
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 from latentomics.multitask.problem import TraceNormProblem
+from latentomics.multitask.regressor import check_grid, falling_fractions
 from latentomics.multitask.split import split_path
 from latentomics.multitask.trace_norm import trace_norm_grid
 from latentomics.multitask.transductive import TransductiveRegressor, known_lines
@@ -75,7 +81,7 @@ class ResponseSoftImpute(TransductiveRegressor):
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda \ge 0`, in units of Y.
+        :math:`\lambda > 0`, in units of Y.
     tol : float, default=1e-4
         Stop at this duality gap, relative to the objective.
     max_iter : int, default=5000
@@ -106,16 +112,15 @@ class ResponseSoftImpute(TransductiveRegressor):
 
     def fit(self, X, Y):
         """Fit to responses; of the features only the lines' identity is used."""
-        check_not_negative(lam=self.lam)
+        check_positive(lam=self.lam)
         X, (fitted,), (self.trace_,) = self._solve(X, Y, lambda top: [self.lam])
         return self._remember(X, fitted)
 
     def fit_path(self, X, Y, grid=None):
-        """Fit at many lam, each ``{"fraction": f}`` of the one from which L = 0."""
-        points = trace_norm_grid() if grid is None else list(grid)
-        X, fitted, _ = self._solve(
-            X, Y, lambda top: [point["fraction"] * top for point in points]
-        )
+        """Fit at many lam, falling, each ``{"fraction": f}`` of that where L = 0."""
+        points = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
+        fractions = falling_fractions(points)
+        X, fitted, _ = self._solve(X, Y, lambda top: [f * top for f in fractions])
         return FittedPath(points, X, np.stack(fitted))
 
     def _solve(self, X, Y, choose):

@@ -9,7 +9,11 @@ from scipy import sparse
 from sklearn.linear_model import enet_path
 
 from latentomics.base import check_choice, check_positive, check_whole
-from latentomics.multitask.regressor import LinearRegressor
+from latentomics.multitask.regressor import (
+    LinearRegressor,
+    check_grid,
+    falling_fractions,
+)
 
 EXTRAS = {"celer": "multitask", "glmnet": "fast", "sklearn": None}
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -136,7 +140,8 @@ class ElasticNetPerTask(LinearRegressor):
         -------
         ElasticNetPath
         """
-        points = elastic_net_grid() if grid is None else list(grid)
+        points = elastic_net_grid() if grid is None else grid
+        points = check_grid(points, "l1_ratio", "fraction")
         blocks = _blocks(points)
         solve = self._solver()
         X, Y = self._read(X, Y)
@@ -230,23 +235,10 @@ def _drug_path(drug, solve, blocks):
 
 def _blocks(points):
     """Return (l1_ratio, fractions) of each run of points with one ratio."""
-    if not points:
-        raise ValueError("grid must have a point; got none")
-    for point in points:
-        if set(point) != {"l1_ratio", "fraction"}:
-            raise ValueError(
-                f"grid must hold points of l1_ratio and fraction; got {point}"
-            )
     blocks = []
     for ratio, run in groupby(points, key=lambda point: point["l1_ratio"]):
         _check_ratio(ratio)
-        fractions = [point["fraction"] for point in run]
-        check_positive(fraction=min(fractions))
-        if sorted(fractions, reverse=True) != fractions:
-            raise ValueError(
-                f"grid must hold falling fractions for each l1_ratio; got {fractions}"
-            )
-        blocks.append((ratio, np.array(fractions)))
+        blocks.append((ratio, np.array(falling_fractions(run))))
     return blocks
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from latentomics.arrays import as_mask, as_numpy, as_tensor
 from latentomics.base import check_positive, check_whole
 from latentomics.multitask.drug_covariance import conditional_means, drug_covariance
-from latentomics.multitask.regressor import LinearRegressor
+from latentomics.multitask.regressor import LinearRegressor, check_grid
 from latentomics.multitask.trace_norm import TraceNormPath, TraceNormRegressor
 from latentomics.multitask.transductive import known_lines
+
+KEYS = ("fraction", "shrinkage")
 
 
 class TraceNormHybrid(LinearRegressor):
@@ -109,7 +111,9 @@ class TraceNormHybrid(LinearRegressor):
         -------
         HybridPath
         """
-        grid = hybrid_grid() if grid is None else list(grid)
+        grid = check_grid(hybrid_grid() if grid is None else grid, *KEYS)
+        for point in grid:
+            check_positive(**point)
         fractions = sorted({point["fraction"] for point in grid}, reverse=True)
         X, Y = self._read(X, Y)
         linear = self._trace_norm().fit_path(X, Y, [{"fraction": f} for f in fractions])
@@ -164,6 +168,8 @@ def hybrid_grid(n_lams=10, eps=0.02, shrinkages=(0.1, 0.25, 0.6, 1.0)):
     -------
     list of dict
     """
+    check_whole(n_lams=n_lams)
+    check_positive(eps=eps)
     fractions = np.geomspace(1, eps, n_lams)
     return [
         {"fraction": float(f), "shrinkage": s}
@@ -185,3 +191,11 @@ class HybridPath:
         """Return predictions, shape (n_points, n_lines, n_tasks)."""
         linear = self.linear.predict(X)[self.places]
         return linear + _known(self.corrections, self.X, X)
+
+    def coef(self, choice):
+        """Return weights of the features, (p, T), each drug's at its `choice`."""
+        return self.linear.coef([self.places[c] for c in choice])
+
+    def intercept(self, choice):
+        """Return intercepts for features as they came, (T,)."""
+        return self.linear.intercept([self.places[c] for c in choice])

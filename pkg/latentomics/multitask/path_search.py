@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
-from latentomics.base import check_choice, check_whole, first
+from latentomics.base import check_choice, check_whole
 from latentomics.multitask.regressor import MultitaskRegressor
 from latentomics.multitask.splitters import InductiveKFold, TransductiveKFold
 
@@ -30,10 +31,12 @@ class PathSearch(MultitaskRegressor):
     estimator : multitask estimator
         With `fit_path`.
     grid : list of dict, optional
-        Handed to its `fit_path`; by default the estimator's own.
+        Handed to its `fit_path`; by default the estimator's own, such as
+        ``[{"fraction": f}, ...]`` of the trace norm or ``[{"multiple": m}, ...]`` of
+        ridge. For an estimator without one, parameters: ``[{"width": w}, ...]``.
     setting : {"transductive", "inductive"}, default="transductive"
         What is held out: cells, other ones for each drug, of lines that are known; or
-        whole lines.
+        whole lines. Take the second if you will predict lines that are not in `X`.
     n_splits : int, default=5
     random_state : int, default=0
         Seed of the splits.
@@ -50,6 +53,11 @@ class PathSearch(MultitaskRegressor):
         One row per drug: the parameters chosen, and the error there.
     path_ : object
         The path fitted to everything, in standardised units.
+    coef_ : ndarray of shape (n_features, n_tasks)
+        Weights at the points chosen, in units of Y per unit of X; only of estimators
+        that have weights.
+    intercept_ : ndarray of shape (n_tasks,)
+        In units of Y.
 
     Raises
     ------
@@ -110,7 +118,9 @@ class PathSearch(MultitaskRegressor):
         splits = list(held_out(X, Y, self.setting, self.n_splits, self.random_state))
         for rows, Y_train, held in self.progress(splits) if self.progress else splits:
             path, units = self._scaled_path(X[rows], Y_train)
-            lines = held.any(axis=1)
+            if not held.any():  # a fold of lines on which nothing was measured
+                continue
+            lines = to_predict(rows, held)
             predicted = units.back(path.predict(units.features(X[lines])))
             misses = np.where(held[lines], predicted - Y[lines], 0.0)
             squares += np.square(misses).sum(axis=1)
@@ -121,7 +131,7 @@ class PathSearch(MultitaskRegressor):
         if len(empty):
             raise ValueError(
                 "Y must leave every drug a measured line outside each fold; got none "
-                f"for column {first(empty)}, with n_splits={self.n_splits}"
+                f"in column {self._columns(empty)}, with n_splits={self.n_splits}"
             )
         units = Units.of(X, Y)
         scaled = (Y - units.y_mean) / units.y_scale
@@ -135,16 +145,26 @@ class PathSearch(MultitaskRegressor):
         chosen = predicted[self.choice_, :, np.arange(predicted.shape[2])].T
         return self._shaped(self._units.back(chosen))
 
+    def _weights(self):
+        """Return the path, if it has weights."""
+        check_is_fitted(self)
+        if not hasattr(self.path_, "coef"):
+            raise AttributeError(
+                f"{type(self.estimator).__name__} has no weights of features: a "
+                "search of it has no coef_ and no intercept_"
+            )
+        return self.path_
+
     @property
     def coef_(self):
         """Weights of the features as they came, (n_features, n_tasks)."""
-        W = self.path_.coef(self.choice_)
+        W = self._weights().coef(self.choice_)
         return W * self._units.y_scale / self._units.x_scale[:, None]
 
     @property
     def intercept_(self):
         """Intercepts in units of Y, (n_tasks,)."""
-        b = self._units.back(self.path_.intercept(self.choice_))
+        b = self._units.back(self._weights().intercept(self.choice_))
         return b - self._units.x_mean @ self.coef_
 
 
@@ -171,6 +191,15 @@ def held_out(X, Y, setting, n_splits, random_state):
         held = np.zeros(Y.shape, bool)
         held.flat[test] = True
         yield slice(None), np.where(held, np.nan, Y), held
+
+
+def to_predict(rows, held):
+    """Return which lines to ask for: all if all were fitted, else those held out.
+
+    Methods that know a line by its features tell two with the same ones apart only
+    by their place among all.
+    """
+    return rows if isinstance(rows, slice) else held.any(axis=1)
 
 
 @dataclass

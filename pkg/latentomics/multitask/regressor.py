@@ -11,6 +11,7 @@ from latentomics.arrays import DTYPES
 from latentomics.base import (
     check_choice,
     check_finite,
+    check_positive,
     check_size,
     check_table,
     first,
@@ -94,7 +95,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"got {len(Y)}"
             )
         if isinstance(Y, pd.DataFrame):
-            _check_same_lines(lines, Y.index)
+            check_same_lines(lines, Y.index)
             self.task_names_in_ = np.asarray(Y.columns, dtype=object)
         elif hasattr(self, "task_names_in_"):
             del self.task_names_in_  # of an earlier fit
@@ -105,9 +106,13 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if len(empty):
             raise ValueError(
                 "Y must have a measured line for every drug; got none in column "
-                f"{first(empty)}"
+                f"{self._columns(empty)}"
             )
         return Y
+
+    def _columns(self, columns):
+        """Return columns of Y for a message, by their names if they have any."""
+        return named(getattr(self, "task_names_in_", None), columns)
 
     def fit_path(self, X, Y, grid=None):
         """Fit at every point of `grid`; see the class.
@@ -124,7 +129,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         ModelPath
         """
-        points = [{}] if grid is None else list(grid)
+        points = [{}] if grid is None else check_grid(grid)
         models = [clone(self).set_params(**point).fit(X, Y) for point in points]
         return ModelPath(points, models)
 
@@ -138,6 +143,37 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return Y_hat[:, 0] if self._one_task else Y_hat
 
 
+def check_grid(grid, *keys):
+    """Return `grid` as a list of points, each a dict of exactly `keys`, if given.
+
+    Raises
+    ------
+    ValueError
+        If it is no list, empty, or a point is something else.
+    """
+    kind = f"dict of {' and '.join(keys)}" if keys else "dict of parameters"
+    wanted = f"grid must be a list of points, each a {kind}"
+    if isinstance(grid, dict | str) or not np.iterable(grid):
+        raise ValueError(f"{wanted}; got {grid!r}")
+    points = list(grid)
+    if not points:
+        raise ValueError(f"{wanted}; got no point")
+    for point in points:
+        if not isinstance(point, dict) or (keys and point.keys() != set(keys)):
+            raise ValueError(f"{wanted}; got {point!r}")
+    return points
+
+
+def falling_fractions(points):
+    """Return the `fraction` of each point, if they are above 0 and fall."""
+    fractions = [point["fraction"] for point in points]
+    for fraction in fractions:
+        check_positive(fraction=fraction)
+    if sorted(fractions, reverse=True) != fractions:
+        raise ValueError(f"grid must hold falling fractions; got {fractions}")
+    return fractions
+
+
 def _as_table(Y):
     """Return a table as it is, anything else as an array, if its rows let it."""
     if Y is None or isinstance(Y, pd.DataFrame | pd.Series):
@@ -149,7 +185,15 @@ def _as_table(Y):
         return Y
 
 
-def _check_same_lines(of_x, of_y):
+def named(names, places, limit=5):
+    """Return a short list of what stands at `places`, as `base.first` does places."""
+    if names is None:
+        return first(places, limit)
+    more = f" and {len(places) - limit} more" * (len(places) > limit)
+    return f"{np.asarray(names)[places[:limit]].tolist()}{more}"
+
+
+def check_same_lines(of_x, of_y):
     """Raise ValueError if two tables name different lines; arrays name none."""
     if of_x is None or of_x.equals(of_y):
         return

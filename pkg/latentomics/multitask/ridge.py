@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from latentomics.arrays import DTYPES
-from latentomics.base import check_choice, check_positive
-from latentomics.multitask.regressor import LinearRegressor
+from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.multitask.regressor import LinearRegressor, check_grid
 from latentomics.multitask.ridges import Ridges
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
 
@@ -51,6 +51,7 @@ class RidgePerTask(LinearRegressor):
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        check_positive(lam=self.lam)
         path = self._solve(X, Y, lambda typical: [{"lam": self.lam}])
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
         return self
@@ -70,7 +71,10 @@ class RidgePerTask(LinearRegressor):
         -------
         SampleSpacePath
         """
-        multiples = [p["multiple"] for p in (ridge_grid() if grid is None else grid)]
+        points = ridge_grid() if grid is None else check_grid(grid, "multiple")
+        multiples = [point["multiple"] for point in points]
+        for multiple in multiples:
+            check_positive(multiple=multiple)
         return self._solve(
             X,
             Y,
@@ -83,8 +87,6 @@ class RidgePerTask(LinearRegressor):
         space, problem = read_problem(X, Y, device=self.device, dtype=self.dtype)
         typical = float(space.s.square().sum() / max(len(space.U) - 1, 1))
         points = choose(typical or 1.0)  # 0 if all lines have the same features
-        for point in points:
-            check_positive(**point)
         ridges = Ridges(problem)
         zero = problem.basis.T @ torch.zeros_like(problem.Y)
         coords = [ridges.solve(zero, point["lam"]) for point in points]
@@ -105,4 +107,6 @@ def ridge_grid(n_lams=30, largest=100.0, smallest=0.01):
     -------
     list of dict
     """
+    check_whole(n_lams=n_lams)
+    check_positive(largest=largest, smallest=smallest)
     return [{"multiple": float(m)} for m in np.geomspace(largest, smallest, n_lams)]

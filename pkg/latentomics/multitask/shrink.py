@@ -14,8 +14,9 @@ class Shrinker:
     Calling it returns :math:`S_\tau(M)` (book: ``eq-svt``) and the shrunk values that
     are left. The first call takes all eigenvectors of the Gram matrix of the shorter
     side. Later ones turn the last subspace once towards the new matrix and work
-    inside it, as long as it holds `SPARE` directions more than are alive: what the
-    solver does with the result is certified by its duality gap, never by this.
+    inside it, as long as one of its `SPARE` further directions stays dead. Values
+    that grow from outside it can be missed for a while: what the solver does with
+    the result is certified by its duality gap, never by this.
     """
 
     def __init__(self):
@@ -37,7 +38,7 @@ class Shrinker:
         return (M @ (V * (1 - tau / s))) @ V.T, s - tau
 
     def _directions(self, M, tau):
-        """Return right singular vectors and values; all above tau are among them."""
+        """Return right singular vectors and values; of the basis, once it is warm."""
         if self._basis is not None:
             Q = torch.linalg.qr(M.T @ (M @ self._basis)).Q
             MQ = M @ Q

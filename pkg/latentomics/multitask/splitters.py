@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.model_selection import KFold
 
-from latentomics.base import check_finite, check_table, check_whole, first, unmasked
+from latentomics.base import check_finite, check_table, check_whole, unmasked
+from latentomics.multitask.regressor import named
 
 
 class InductiveKFold(KFold):
@@ -101,12 +102,12 @@ class TransductiveKFold:
         train, test : ndarray of int
             Sorted indices into ``np.ravel(Y)``; see :func:`training_cells`.
         """
-        seen = ~np.isnan(_responses(Y))
+        seen = ~np.isnan(read_responses(Y))
         short = np.flatnonzero(seen.sum(axis=0) < 2)
         if len(short):
             raise ValueError(
                 "Y must have 2 measured lines for every drug, one of them to train on; "
-                f"got fewer in column {first(short)}"
+                f"got fewer in column {named(getattr(Y, 'columns', None), short)}"
             )
         if self.n_splits > seen.sum():
             raise ValueError(
@@ -149,7 +150,7 @@ def training_cells(Y, train):
     ValueError
         If `Y` is no matrix of numbers and gaps, or `train` no list of cells of it.
     """
-    Y = _responses(Y)
+    Y = read_responses(Y)
     train = np.asarray(train)
     if train.ndim != 1 or train.dtype.kind not in "iu":
         raise ValueError(
@@ -166,7 +167,7 @@ def training_cells(Y, train):
     return kept
 
 
-def _responses(Y):
+def read_responses(Y):
     """Return `Y` as a float array once nothing is wrong with it."""
     Y = unmasked(Y)
     check_table(Y, "Y")

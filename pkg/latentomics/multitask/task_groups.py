@@ -1,6 +1,8 @@
 """The same search on groups of drugs that know nothing of each other."""
 
 import numpy as np
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
 
 from latentomics.base import check_whole
 from latentomics.multitask.path_search import PathSearch
@@ -31,6 +33,12 @@ class TaskGroups(PathSearch):
 
     Attributes
     ----------
+    errors_ : ndarray of shape (n_points, n_tasks)
+        As in :class:`PathSearch`, put together from the groups, like those that follow.
+    choice_ : ndarray of shape (n_tasks,)
+    points_ : DataFrame
+    coef_ : ndarray of shape (n_features, n_tasks)
+    intercept_ : ndarray of shape (n_tasks,)
     groups_ : list of ndarray of int
         The columns of each group.
     searches_ : list of PathSearch
@@ -74,7 +82,29 @@ class TaskGroups(PathSearch):
         cuts = range(self.group_size, len(order), self.group_size)
         self.groups_ = np.split(order, list(cuts))
         self.searches_ = [PathSearch(**given).fit(X, Y[:, g]) for g in self.groups_]
+        self.errors_, self.choice_ = self._joined("errors_"), self._joined("choice_")
+        points = pd.concat([search.points_ for search in self.searches_])
+        drugs = getattr(self, "task_names_in_", range(len(order)))
+        self.points_ = points.iloc[np.argsort(order)].set_axis(drugs)
         return self
+
+    def _joined(self, name):
+        """Return an attribute of all groups, its last axis in the order of Y."""
+        parts = [getattr(search, name) for search in self.searches_]
+        back = np.argsort(np.concatenate(self.groups_))
+        return np.concatenate(parts, axis=-1)[..., back]
+
+    @property
+    def coef_(self):
+        """Weights of the features as they came, (n_features, n_tasks)."""
+        check_is_fitted(self)
+        return self._joined("coef_")
+
+    @property
+    def intercept_(self):
+        """Intercepts in units of Y, (n_tasks,)."""
+        check_is_fitted(self)
+        return self._joined("intercept_")
 
     def predict(self, X):
         """Return the responses expected of lines, each drug's by its own group."""

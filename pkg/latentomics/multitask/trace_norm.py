@@ -6,10 +6,14 @@ import numpy as np
 import torch
 
 from latentomics.arrays import DTYPES
-from latentomics.base import check_choice, check_not_negative, check_whole
+from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.multitask.accelerated import accelerated_path
 from latentomics.multitask.feature_admm import admm_path
-from latentomics.multitask.regressor import LinearRegressor
+from latentomics.multitask.regressor import (
+    LinearRegressor,
+    check_grid,
+    falling_fractions,
+)
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
 from latentomics.multitask.split import split_path
 
@@ -31,7 +35,7 @@ class TraceNormRegressor(LinearRegressor):
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda \ge 0`, in units of X times Y: taken off every singular value
+        :math:`\lambda > 0`, in units of X times Y: taken off every singular value
         of the correlation of features and responses. From `lam_max_` on, W is 0.
         How to choose it: :class:`PathSearch`.
     solver : {"split", "fista", "sample_space", "paper"}, default="split"
@@ -85,7 +89,7 @@ class TraceNormRegressor(LinearRegressor):
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks what was not measured."""
-        check_not_negative(lam=self.lam)
+        check_positive(lam=self.lam)
         path = self._solve(X, Y, lambda lam_max: [{"lam": self.lam}])
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
         self.lam_max_, self.trace_ = path.lam_max, path.traces[0]
@@ -108,11 +112,8 @@ class TraceNormRegressor(LinearRegressor):
         -------
         TraceNormPath
         """
-        grid = trace_norm_grid() if grid is None else grid
-        fractions = [point["fraction"] for point in grid]
-        check_not_negative(fraction=min(fractions))
-        if sorted(fractions, reverse=True) != fractions:
-            raise ValueError(f"grid must hold falling fractions; got {fractions}")
+        grid = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
+        fractions = falling_fractions(grid)
         return self._solve(
             X, Y, lambda top: [{"fraction": f, "lam": f * top} for f in fractions]
         )
@@ -157,6 +158,8 @@ def trace_norm_grid(n_lams=50, eps=0.01):
     -------
     list of dict
     """
+    check_whole(n_lams=n_lams)
+    check_positive(eps=eps)
     return [{"fraction": float(f)} for f in np.geomspace(1, eps, n_lams)]
 
 
