@@ -33,6 +33,7 @@ GROWTH = {
 
 def rows():
     """Yield one row for each solver and task, for ``speed.csv``."""
+    _row("", "", planted_mechanisms(**RACE), "split", 2)  # what is slow only once
     for n_lines, n_drugs, missing in PATHS:
         size = {"n_lines": n_lines, "n_features": N_FEATURES, "n_drugs": n_drugs}
         task = f"path of 50, N {n_lines}, T {n_drugs}, {missing:.0%} missing"
