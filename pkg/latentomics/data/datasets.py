@@ -11,9 +11,17 @@ from latentomics.data.cell_lines import cell_lines
 from latentomics.data.ctrpv2 import ctrpv2_auc, ctrpv2_drugs
 from latentomics.data.gdsc import gdsc1_auc, gdsc1_lnic50, gdsc_drugs
 from latentomics.data.gene_sets import go_bp, hallmark
+from latentomics.data.mutations import (
+    cell_line_sbs96,
+    cell_line_sbs96_unfiltered,
+    cosmic_sbs,
+    trinucleotide_frequencies,
+    zou2021,
+)
 from latentomics.data.nci60 import nci60_drugs, nci60_expression, nci60_gi50
 from latentomics.data.registry import catalogue, provenance, registry, requires
 from latentomics.data.rtdmf import planted_set
+from latentomics.data.tcga import tcga_ddr, tcga_sbs96
 
 LOADERS = {
     "gdsc1_auc": gdsc1_auc,
@@ -29,6 +37,13 @@ LOADERS = {
     "nci60_drugs": nci60_drugs,
     "go_bp": go_bp,
     "hallmark": hallmark,
+    "cosmic_sbs": cosmic_sbs,
+    "trinucleotide_frequencies": trinucleotide_frequencies,
+    "tcga_sbs96": tcga_sbs96,
+    "tcga_ddr": tcga_ddr,
+    "cell_line_sbs96": cell_line_sbs96,
+    "cell_line_sbs96_unfiltered": cell_line_sbs96_unfiltered,
+    "zou2021": zou2021,
     "rtdmf_twoblock": partial(planted_set, "twoblock"),
     "rtdmf_mixed": partial(planted_set, "mixed"),
     "rtdmf_fimm": partial(planted_set, "fimm"),
@@ -67,8 +82,9 @@ def load(name, /, **options):
         One of ``datasets()["name"]``.
     **options
         What the loader of that name takes: ``ids`` for "gdsc1_auc", ``repeats`` for
-        "ctrpv2_auc", ``measure`` for "ccle_response", ``kind`` for "ccle_features";
-        the others take none.
+        "ctrpv2_auc", ``measure`` for "ccle_response", ``kind`` for "ccle_features" and
+        "cosmic_sbs", ``table`` for "tcga_sbs96", "cell_line_sbs96" and "zou2021"; the
+        others take none.
 
     Returns
     -------

@@ -1,0 +1,178 @@
+"""Mutational signatures and catalogues of cells in culture, rows = samples."""
+
+import numpy as np
+import pandas as pd
+
+from latentomics.base import check_choice
+from latentomics.data.channels import align_channels, trinucleotide
+from latentomics.data.fetch import fetch_file
+
+COSMIC_FILES = {"genome": "cosmic_v3_2_sbs_wgs", "exome": "cosmic_v3_sbs_wes"}
+OTHER_MUTATIONS = ["MH", "MS", "Insertion", "Other"]
+REPAIR = ("control", "MMR", "HR", "BER")  # rows 0 to 3 of the label files
+
+
+def cosmic_sbs(kind="genome"):
+    """Return the reference signatures of single base substitutions of COSMIC.
+
+    Parameters
+    ----------
+    kind : {"genome", "exome"}, default="genome"
+        "genome": version 3.2, 78 signatures, as they look in whole genomes. "exome":
+        version 3, 65 signatures, as they look in exomes, where trinucleotides have
+        other frequencies. All 65 are among the 78 by name.
+
+    Returns
+    -------
+    DataFrame of shape (78, 96) or (65, 96)
+        Rows are signatures ("SBS1", "SBS7a", ...) in COSMIC's order, columns are the
+        channels in the order of ``latentomics.signatures.channels.CHANNELS``. Values
+        are probabilities; a row sums to 1.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is neither.
+    """
+    check_choice("kind", kind, COSMIC_FILES)
+    table = pd.read_csv(fetch_file(COSMIC_FILES[kind]), index_col=0).T
+    return align_channels(table, kind).rename_axis("signature")
+
+
+def trinucleotide_frequencies():
+    """Return how often each trinucleotide is in an exome, for one in the genome.
+
+    Returns
+    -------
+    DataFrame of shape (32, 2)
+        Rows are the trinucleotides with a pyrimidine in the middle ("ACA"). Columns:
+        `genome`, 1 for all, the unit; `exome`, the share of the trinucleotide in the
+        exome divided by its share in the genome, .28 (ATA) to 1.81 (CCG), relative:
+        only ratios of two trinucleotides mean anything. The source repeats the value
+        in each of the three channels of a trinucleotide.
+    """
+    table = pd.read_csv(fetch_file("trinucleotide_frequencies"), index_col=0)
+    weights = align_channels(table.T, "trinucleotide_frequencies").iloc[0]
+    exome = weights.groupby([trinucleotide(c) for c in weights.index]).mean()
+    return pd.DataFrame({"genome": 1.0, "exome": exome}).rename_axis("trinucleotide")
+
+
+def cell_line_sbs96(table="counts"):
+    """Return how many somatic mutations of each channel each cancer cell line has.
+
+    A cell line has no normal tissue to compare with. What people of like ancestry
+    carry was taken off by the source, 87% of all that was called in the median line;
+    see :func:`cell_line_sbs96_unfiltered` for what was there before.
+
+    Parameters
+    ----------
+    table : {"counts", "samples"}, default="counts"
+
+    Returns
+    -------
+    DataFrame of shape (929, 96) or (929, 5)
+        Rows are cell lines, COSMIC's numbers as text ("683665").
+
+        "counts": columns are the channels, values numbers of mutations in the exome
+        (int), 15 to 10,521 in a line (median 128); none is missing.
+
+        "samples": `cancer`, the study ("LUAD", ...; 35 of them), and mutations of
+        other kinds, which are in no channel: `MH` and `MS` (deletions at
+        microhomology and in microsatellites), `Insertion`, `Other`.
+
+    Raises
+    ------
+    ValueError
+        If `table` is neither.
+    """
+    check_choice("table", table, ("counts", "samples"))
+    lines = _lines("cell_line_sbs96")
+    known = lines[["cancer_type", *OTHER_MUTATIONS]]
+    if table == "samples":
+        return known.rename(columns={"cancer_type": "cancer"})
+    return align_channels(lines.drop(columns=known.columns), "cell_line_sbs96")
+
+
+def cell_line_sbs96_unfiltered():
+    """Return all mutations called in each cell line, inherited ones among them.
+
+    Returns
+    -------
+    DataFrame of shape (992, 96)
+        As the counts of :func:`cell_line_sbs96`, which has 929 of these lines; 55 to
+        18,204 in a line (median 952). In 255 of 89,184 cells of the common lines
+        there are fewer than in the filtered table: not the same calls throughout.
+    """
+    lines = _lines("cell_line_sbs96_unfiltered")
+    return align_channels(lines, "cell_line_sbs96_unfiltered")
+
+
+def _lines(file):
+    table = pd.read_csv(fetch_file(file), dtype={"COSMIC_ID": str})
+    return table.set_index("COSMIC_ID").rename_axis("cell_line")
+
+
+def zou2021(table="profiles"):
+    """Return the mutations that cells gather once a repair gene is knocked out.
+
+    Clones of one stem cell line (iPSC), each with one gene knocked out, were grown,
+    and what they gathered was sequenced in whole genomes.
+
+    Parameters
+    ----------
+    table : {"profiles", "counts", "samples"}, default="profiles"
+
+    Returns
+    -------
+    DataFrame of shape (46, 96) or (46, 4)
+        Rows are clones, "MSH6_0".
+
+        "profiles": columns are the channels, values shares of the clone's mutations;
+        a row sums to 1.
+
+        "counts": the numbers of mutations (int), 133 to 2,985 in a clone. The source
+        has profiles only; these are the smallest whole numbers with such shares, which
+        all 46 have to 14 digits.
+
+        "samples": `gene`, knocked out; `label`, "control" (ATP2B4, which repairs
+        nothing), "MMR", "HR" or "BER", as the authors of S-NMF grouped the genes;
+        `split`, "train" (35) or "test" (11), and `fold`, 1 to 3, missing in the test
+        split, as they divided them. Clones of one gene are replicates of each other
+        and lie on both sides of that split.
+
+    Raises
+    ------
+    ValueError
+        If `table` is none of the three.
+    """
+    check_choice("table", table, ("profiles", "counts", "samples"))
+    x, y = (
+        pd.concat([_zou(f"zou2021_{what}_{split}") for split in ("train", "test")])
+        for what in "xy"
+    )
+    samples = _zou_samples(y)
+    if table == "samples":
+        return samples
+    profiles = align_channels(x.set_axis(samples.index), "zou2021")
+    return profiles if table == "profiles" else _whole(profiles)
+
+
+def _zou(file):
+    return pd.read_csv(fetch_file(file), sep="\t", index_col=0).T
+
+
+def _zou_samples(labels):
+    """Read "train1_MSH6_0_real" and the one-hot labels, clones x 4."""
+    part, gene, clone, _ = zip(*(n.split("_") for n in labels.index), strict=True)
+    part = pd.Series(part, [f"{g}_{c}" for g, c in zip(gene, clone, strict=True)])
+    samples = pd.DataFrame({"gene": gene}, part.index).rename_axis("clone")
+    samples["label"] = np.array(REPAIR, dtype=object)[labels.to_numpy().argmax(axis=1)]
+    samples["split"] = part.str.rstrip("123")
+    samples["fold"] = pd.to_numeric(part.str.extract(r"(\d)$")[0]).astype("Int64")
+    return samples
+
+
+def _whole(profiles):
+    """Return the smallest whole numbers that have these shares, row by row."""
+    smallest = profiles.where(profiles > 0).min(axis=1)
+    return profiles.div(smallest, axis=0).round().astype(int)
