@@ -1,0 +1,16 @@
+"""Part IV: mutational signatures, learned with labels and pseudo-labels."""
+
+from .consensus import consensus
+from .pseudo_label import PseudoLabelNMF
+from .refit import bootstrap_exposures, refit_exposures
+from .semi_supervised import SemiSupervisedNMF
+from .supervised import SupervisedNMF
+
+__all__ = [
+    "PseudoLabelNMF",
+    "SemiSupervisedNMF",
+    "SupervisedNMF",
+    "bootstrap_exposures",
+    "consensus",
+    "refit_exposures",
+]

@@ -1,0 +1,193 @@
+r"""The three blocks of labelled NMF; each is set to what lowers the loss.
+
+Everything has a leading axis for the run: R starts, or R settings of a grid, go down
+side by side. Layout: X (N, M), S (R, K, M), E (R, K, N), W (R, K, O).
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from latentomics.linalg.simplex import project_simplex
+
+SWEEPS = 2  # of coordinate descent, per block and iteration
+
+
+@dataclass
+class Problem:
+    r"""Profiles, labels and weights of the loss.
+
+    .. math::
+        L = \|X - E S\|_F^2 + \lambda_c \Big[ \sum_n \ell_n \big(\log \sum_o
+        e^{z_{no}} - \sum_o y_{no} z_{no}\big) + u \sum_n (1 - \ell_n) \log\big(1 +
+        \sum_o e^{z_{no}}\big) + \lambda_2 \|W\|_F^2 \Big], \quad z = E W
+
+    (book: ``eq-labelled-nmf``, ``eq-dustbin``).
+    """
+
+    X: torch.Tensor  # (N, M), rows sum to 1
+    lam_c: torch.Tensor  # (R,)
+    lam_2: torch.Tensor  # (R,)
+    alive: torch.Tensor  # (R, K) 1 or 0: runs of a grid may have fewer signatures
+    Y: torch.Tensor  # (R, O, N), columns sum to 1 where labelled
+    labelled: torch.Tensor  # (R, N), l: 1 or 0
+    unlabelled: float  # u, 0 to 1
+
+    def of(self, runs):
+        """Return the problem of some runs."""
+        names = ("lam_c", "lam_2", "alive", "Y", "labelled")
+        return replace(self, **{name: getattr(self, name)[runs] for name in names})
+
+
+@dataclass
+class State:
+    """Signatures, exposures and weights of the classes."""
+
+    S: torch.Tensor
+    E: torch.Tensor
+    W: torch.Tensor
+
+    def of(self, runs):
+        """Return those of some runs."""
+        return State(self.S[runs], self.E[runs], self.W[runs])
+
+    def put(self, runs, new):
+        """Overwrite those of some runs."""
+        self.S[runs], self.E[runs], self.W[runs] = new.S, new.E, new.W
+
+
+def logits(state):
+    """Return z, shape (R, O, N)."""
+    return state.W.mT @ state.E
+
+
+def losses(problem, state):
+    """Return L of each run, shape (R,)."""
+    E, S = state.E, state.S
+    fit = problem.X.square().sum() - 2 * (E * _weights_of(S, problem.X)).sum((1, 2))
+    fit = fit + ((E @ E.mT) * (S @ S.mT)).sum((1, 2))
+    return fit + problem.lam_c * label_losses(problem, state)
+
+
+def label_losses(problem, state):
+    """Return what stands in the brackets, shape (R,)."""
+    z = logits(state)
+    labelled = z.logsumexp(dim=1) - (problem.Y * z).sum(dim=1)
+    loss = (problem.labelled * labelled).sum(dim=1)
+    if problem.unlabelled:
+        free = (1 - problem.labelled) * _with_dustbin(z).logsumexp(dim=1)
+        loss = loss + problem.unlabelled * free.sum(dim=1)
+    return loss + problem.lam_2 * state.W.square().sum((1, 2))
+
+
+def label_slope(problem, state):
+    """Return the slope of the bracket, without W's own term, in z: (R, O, N)."""
+    z = logits(state)
+    slope = problem.labelled[:, None] * (z.softmax(dim=1) - problem.Y)
+    if problem.unlabelled:
+        share = _with_dustbin(z).softmax(dim=1)[:, :-1]
+        free = problem.unlabelled * (1 - problem.labelled)
+        slope = slope + free[:, None] * share
+    return slope
+
+
+def step(problem, state, labels=True):
+    """Set S, then E, then W; without `labels` as if lam_c were 0, and W stays."""
+    state = State(update_signatures(problem, state), state.E, state.W)
+    state = replace(state, E=update_exposures(problem, state, labels))
+    return replace(state, W=update_weights(problem, state)) if labels else state
+
+
+def update_signatures(problem, state):
+    r"""Return S; each row is the exact best on the simplex given the others.
+
+    .. math:: s_k \leftarrow \Pi\big(s_k + [E^\top X - E^\top E S]_k / [E^\top
+        E]_{kk}\big)
+    """
+    E, S = state.E, state.S.clone()
+    gram = E @ E.mT
+    target = _weights_of(E, problem.X.T)
+    size = gram.diagonal(dim1=1, dim2=2).clamp(min=torch.finfo(E.dtype).tiny)
+    for _ in range(SWEEPS):
+        for k in range(S.shape[1]):
+            slope = target[:, k] - (gram[:, k, None] @ S)[:, 0]
+            S[:, k] = project_simplex(S[:, k] + slope / size[:, k, None])
+    return S
+
+
+def update_exposures(problem, state, labels=True):
+    r"""Return E after coordinate descent on a bound that touches the loss.
+
+    The softmax's Hessian is at most :math:`\tfrac12 (I - 1 1^\top / O)` (Bohning
+    1992), so in each row the loss is at most a quadratic with Hessian :math:`2 S
+    S^\top + \lambda_c \ell \tfrac12 W_c W_c^\top`, :math:`W_c` the weights without
+    their mean over classes (book: ``eq-bohning``).
+    """
+    S, E, W = state.S, state.E.clone(), state.W
+    gram = 2 * (S @ S.mT)
+    target = 2 * _weights_of(S, problem.X)
+    bends = _curvatures(problem, W) if labels else []
+    if labels:
+        slope = problem.lam_c[:, None, None] * (W @ label_slope(problem, state))
+        for bend, weight in bends:
+            slope = slope - (bend @ E) * weight[:, None]
+        target = target - slope
+    stacked = torch.stack([gram, *(bend for bend, _ in bends)], dim=2)
+    tiny = torch.finfo(E.dtype).tiny
+    for _ in range(SWEEPS):
+        for k in range(E.shape[1]):
+            parts = stacked[:, k] @ E  # (R, number of quadratics, N)
+            pull, size = parts[:, 0], gram[:, k, k, None]
+            for i, (bend, weight) in enumerate(bends, start=1):
+                pull = pull + weight * parts[:, i]
+                size = size + weight * bend[:, k, k, None]
+            moved = E[:, k] + (target[:, k] - pull) / size.clamp(min=tiny)
+            E[:, k] = moved.clamp(min=0) * problem.alive[:, k, None]
+    return E
+
+
+def update_weights(problem, state):
+    r"""Return W after one Newton step with the bound's Hessian, which never overshoots.
+
+    .. math:: \tfrac12 (I - 1 1^\top / O) \otimes E_\ell E_\ell^\top
+        + 2 \lambda_2 I \quad (+ \tfrac12 u\, I \otimes E_u E_u^\top)
+    """
+    E, W = state.E, state.W
+    slope = E @ label_slope(problem, state).mT
+    slope = slope + 2 * problem.lam_2[:, None, None] * W
+    shared = slope.mean(dim=2, keepdim=True)  # 0 unless the dustbin pulls
+    eye = torch.eye(W.shape[1]).to(W)
+    bend = 2 * problem.lam_2[:, None, None] * eye
+    if problem.unlabelled:
+        free = problem.unlabelled * (1 - problem.labelled)
+        bend = bend + 0.5 * (E * free[:, None]) @ E.mT
+        W = W - _solve(bend, shared)
+    bend = bend + 0.5 * (E * problem.labelled[:, None]) @ E.mT
+    return W - _solve(bend, slope - shared)
+
+
+def _solve(bend, slope):
+    """Return ``bend^-1 slope``; a bend that is singular is made a little larger."""
+    size = bend.diagonal(dim1=1, dim2=2).amax(dim=1).clamp(min=1e-300)
+    more = 1e-12 * size[:, None, None] * torch.eye(bend.shape[1]).to(bend)
+    return torch.cholesky_solve(slope, torch.linalg.cholesky(bend + more))
+
+
+def _curvatures(problem, W):
+    """Return (bend (R, K, K), weight (R, N)) of each quadratic of the bound."""
+    centred = W - W.mean(dim=2, keepdim=True)
+    scale = 0.5 * problem.lam_c[:, None, None]
+    bends = [(scale * centred @ centred.mT, problem.labelled)]
+    if problem.unlabelled:
+        free = problem.unlabelled * (1 - problem.labelled)
+        bends.append((scale * W @ W.mT, free))
+    return bends
+
+
+def _with_dustbin(z):
+    return torch.cat([z, torch.zeros_like(z[:, :1])], dim=1)
+
+
+def _weights_of(S, X):
+    """Return ``S X'`` for all runs in one product: (R, K, M), (N, M) -> (R, K, N)."""
+    return (S.flatten(0, 1) @ X.T).unflatten(0, S.shape[:2])

@@ -1,0 +1,99 @@
+"""One set of signatures out of many runs, and how well the runs agree."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import silhouette_samples
+
+from latentomics.base import check_finite
+
+MAX_ITER = 50
+
+
+def consensus(runs):
+    r"""Return the signatures that runs have in common, and how sure each is.
+
+    Signatures fall into K clusters with one of each run; run by run they are matched
+    to the centroids so that the sum of cosines is largest, from each run as a first
+    guess, and the partition with the best mean silhouette wins. The centroids are the
+    consensus, the silhouettes by cosine distance the *stability* (book:
+    ``eq-stability``).
+
+    Parameters
+    ----------
+    runs : array of shape (n_runs, n_components, n_channels)
+        Signatures; at least 0, each with an entry above 0.
+
+    Returns
+    -------
+    components : ndarray of shape (n_components, n_channels)
+        Rows sum to 1.
+    stability : ndarray of shape (n_components,)
+        Mean silhouette of each cluster, -1 to 1; 1 for a single run or signature.
+    labels : ndarray of int of shape (n_runs, n_components)
+        The cluster of each signature of each run.
+
+    Raises
+    ------
+    ValueError
+        If `runs` has no three axes, or an entry that is below 0 or no number, or a
+        signature that is 0.
+    """
+    runs = _checked(runs)
+    found = [_partition(runs, first) for first in range(len(runs))]
+    scores = [_silhouettes(runs, labels) for _, labels in found]
+    best = int(np.argmax([values.mean() for values in scores]))
+    components, labels = found[best]
+    stability = np.array(
+        [scores[best][labels == k].mean() for k in range(runs.shape[1])]
+    )
+    return components, stability, labels
+
+
+def _checked(runs):
+    runs = np.asarray(runs, dtype="float64")
+    if runs.ndim != 3 or 0 in runs.shape:
+        raise ValueError(
+            "runs must have the axes runs, signatures and channels, none empty; "
+            f"got shape {runs.shape}"
+        )
+    check_finite(runs.reshape(len(runs), -1), "runs")
+    if np.isnan(runs).any() or runs.min() < 0 or not runs.any(axis=2).all():
+        raise ValueError(
+            "runs must hold signatures: numbers from 0 up, not all of them 0; got "
+            f"{np.isnan(runs).sum()} NaN, {(runs < 0).sum()} below 0, "
+            f"{(~runs.any(axis=2)).sum()} signatures that are 0"
+        )
+    return runs / runs.sum(axis=2, keepdims=True)
+
+
+def _partition(runs, first):
+    """Match all runs to centroids, from those of run `first`, until nothing moves."""
+    centroids, labels = runs[first], None
+    for _ in range(MAX_ITER):
+        before, labels = labels, np.stack([_matched(centroids, S) for S in runs])
+        if before is not None and np.array_equal(before, labels):
+            break
+        ordered = np.take_along_axis(runs, labels.argsort(axis=1)[:, :, None], axis=1)
+        centroids = ordered.mean(axis=0)
+    return centroids, labels
+
+
+def _matched(centroids, S):
+    """Return the centroid of each signature, all different."""
+    rows, columns = linear_sum_assignment(cosine(S, centroids), maximize=True)
+    return columns[np.argsort(rows)]
+
+
+def _silhouettes(runs, labels):
+    n_runs, K, _ = runs.shape
+    if n_runs == 1 or K == 1:
+        return np.ones(labels.shape)
+    flat = runs.reshape(n_runs * K, -1)
+    values = silhouette_samples(flat, labels.ravel(), metric="cosine")
+    return values.reshape(labels.shape)
+
+
+def cosine(A, B):
+    """Return the cosine of each row of `A` with each row of `B`."""
+    A, B = (M / np.linalg.norm(M, axis=1, keepdims=True) for M in (A, B))
+    return A @ B.T

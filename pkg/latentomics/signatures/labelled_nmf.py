@@ -1,0 +1,222 @@
+"""What the estimators of part IV share: profiles and labels in, classes out."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from latentomics.arrays import DTYPES, as_numpy
+from latentomics.base import (
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_shape,
+    check_table,
+    check_whole,
+    first,
+    unmasked,
+)
+from latentomics.signatures.blocks import losses
+from latentomics.signatures.consensus import consensus
+from latentomics.signatures.literal import UPDATES
+from latentomics.signatures.refit import refit_exposures
+from latentomics.signatures.runs import Setting, settle, start_runs, warm_up
+
+UNLABELLED = -1
+
+
+class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
+    """Base for NMF with labels inside; see the three estimators.
+
+    A subclass says which samples are factorised, and what happens once runs settle.
+    """
+
+    unlabelled_weight = 0.0
+
+    def fit(self, X, y):
+        """Fit to profiles or counts `X`, and labels `y`, -1 where there is none."""
+        self._check_parameters()
+        X, codes = self._read(X, y)
+        used = self._used(codes)
+        runs = self._run(X[used], codes[used])
+        self.run_components_ = as_numpy(runs.state.S)
+        self.components_, stability, _ = consensus(self.run_components_)
+        self.signature_stability_, self.stability_ = stability, stability.mean()
+        self.runs_, self.history_ = self._table(runs), pd.DataFrame(runs.history)
+        if not runs.settled.all():
+            warnings.warn(
+                f"{(~runs.settled).sum()} of {len(runs.settled)} runs have not "
+                "settled: their loss still changed at the last iteration, or rose",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        codes[used] = self._labels_to_refit(codes[used], runs)
+        known = codes >= 0
+        E = refit_exposures(X[known], self.components_)
+        self.weights_ = class_weights(E, codes[known], len(self.classes_), self.lam_2)
+        return self
+
+    def _run(self, X, codes):
+        """Return the runs, settled."""
+        Y = (np.arange(len(self.classes_))[:, None] == codes).astype(float)
+        setting = Setting(self.n_components, self.lam_c, self.lam_2)
+        runs = start_runs(
+            X,
+            Y,
+            codes >= 0,
+            [setting],
+            n_runs=self.n_runs,
+            unlabelled=self.unlabelled_weight,
+            seed=self.random_state,
+            device=self.device,
+            dtype=self.dtype,
+        )
+        warm_up(runs, self.warm_up)
+        self._settle(runs, range(self.n_runs), phase=0)
+        return runs
+
+    def _settle(self, runs, which, phase):
+        how = {"tol": self.tol, "max_iter": self.max_iter}
+        settle(runs, list(which), phase=phase, update=UPDATES[self.update], **how)
+
+    def _used(self, codes):
+        """Return which samples are factorised: all."""
+        return np.ones(len(codes), dtype=bool)
+
+    def _labels_to_refit(self, codes, runs):
+        """Return the labels that the final weights are fitted to: the true ones."""
+        return codes
+
+    def _table(self, runs):
+        """Return one row for each run."""
+        loss = as_numpy(losses(runs.problem, runs.state))
+        facts = {"loss": loss, "n_iter": runs.n_iter, "settled": runs.settled}
+        return pd.DataFrame(facts).rename_axis("run")
+
+    def transform(self, X):
+        """Return the exposures of samples to the signatures, (n, n_components)."""
+        return refit_exposures(self._read_new(X), self.components_)
+
+    def predict_proba(self, X):
+        """Return the probability of each class, (n, n_classes)."""
+        z = self.transform(X) @ self.weights_
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        return p / p.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        """Return the most probable class of each sample."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @property
+    def n_iter_(self):
+        """Iterations of the longest run, for scikit-learn."""
+        return int(self.runs_["n_iter"].max())
+
+    def _check_parameters(self):
+        check_whole(n_components=self.n_components, n_runs=self.n_runs)
+        check_whole(max_iter=self.max_iter)
+        check_whole(at_least=0, warm_up=self.warm_up, random_state=self.random_state)
+        check_not_negative(lam_c=self.lam_c, tol=self.tol)
+        check_positive(lam_2=self.lam_2)
+        check_choice("update", self.update, UPDATES)
+        check_choice("dtype", self.dtype, DTYPES)
+
+    def _read(self, X, y):
+        """Return profiles and class numbers, once nothing is wrong with them."""
+        X = self._profiles(unmasked(X), reset=True)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None; y must hold a class for each sample, -1 for unlabelled"
+            )
+        if self.n_components > X.shape[1]:
+            raise ValueError(
+                f"n_components must be at most the {X.shape[1]} feature(s) of X; "
+                f"got {self.n_components}"
+            )
+        return X, self._codes(y, len(X))
+
+    def _profiles(self, X, reset):
+        """Return rows that sum to 1."""
+        check_shape(X)
+        check_table(X)
+        names = getattr(self, "feature_names_in_", None)
+        if not reset and names is not None and isinstance(X, pd.DataFrame):
+            if set(X.columns) == set(names):  # the same channels in another order
+                X = X[names]
+        X = validate_data(self, X, dtype="float64", reset=reset, order="C")
+        below = np.argwhere(X < 0)
+        if len(below):
+            row, column = (int(i) for i in below[0])
+            raise ValueError(
+                "Negative values in data passed to X: it must hold counts or shares "
+                f"from 0 up; got {X[row, column]} in row {row}, column {column}"
+            )
+        total = X.sum(axis=1, keepdims=True)
+        empty = np.flatnonzero(total == 0)
+        if len(empty):
+            raise ValueError(
+                f"X must have a mutation in every sample; got 0 in row {first(empty)}"
+            )
+        return X / total
+
+    def _codes(self, y, n):
+        """Set `classes_`, and return the number of each class, -1 for unlabelled."""
+        y = np.asarray(y, dtype=None if hasattr(y, "dtype") else object)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
+        if y.shape != (n,):
+            raise ValueError(
+                f"y must have a label for each of the {n} samples; got shape {y.shape}"
+            )
+        free = pd.isna(y) | (y == UNLABELLED) | (y == str(UNLABELLED))
+        if free.all():
+            raise ValueError("y must label some samples; got -1 for all of them")
+        self.classes_, labels = np.unique(
+            np.asarray(y[~free].tolist()), return_inverse=True
+        )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y must hold at least 2 classes; got 1 class, {self.classes_[0]!r}"
+            )
+        codes = np.full(n, UNLABELLED)
+        codes[~free] = labels
+        return codes
+
+    def _read_new(self, X):
+        check_is_fitted(self)
+        return self._profiles(unmasked(X), reset=False)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+
+def class_weights(E, codes, n_classes, lam_2):
+    r"""Return W, (K, n_classes), of the classifier of exposures alone.
+
+    .. math:: \arg\min_W \; -\sum_n \log \mathrm{softmax}(e_n W)_{y_n}
+        + \lambda_2 \|W\|_F^2
+
+    scikit-learn's logistic regression solves it; of two classes it returns the
+    difference of the columns, each of which is half of it.
+    """
+    present = np.unique(codes)
+    two = n_classes == 2
+    model = LogisticRegression(
+        C=(1 if two else 0.5) / lam_2,
+        fit_intercept=False,
+        solver="newton-cholesky",
+        tol=1e-10,
+        max_iter=1000,
+    ).fit(E, codes)
+    if two:
+        return np.column_stack([-model.coef_[0] / 2, model.coef_[0] / 2])
+    W = np.zeros((E.shape[1], n_classes))
+    W[:, present] = model.coef_.T
+    return W

@@ -1,0 +1,208 @@
+"""PSS-NMF: unlabelled samples that a run is sure of are labelled on the way."""
+
+import numpy as np
+
+from latentomics.arrays import as_numpy
+from latentomics.base import check_choice, check_whole
+from latentomics.signatures.labelled_nmf import UNLABELLED
+from latentomics.signatures.pseudo import draw_pseudo_labels, votes
+from latentomics.signatures.runs import give_labels, probabilities
+from latentomics.signatures.semi_supervised import SemiSupervisedNMF
+
+
+class PseudoLabelNMF(SemiSupervisedNMF):
+    r"""Learn as :class:`SemiSupervisedNMF`, label what is clear, and go on: PSS-NMF.
+
+    .. math::
+        n = \Big\lfloor \tfrac12 \min_o \big| \{ i : \ell_i = 0,\ \arg\max_q p_{iq}
+        = o,\ p_{io} \ge c \} \big| \Big\rfloor
+
+    Whenever a run has settled, n samples of each class, drawn at random from those it
+    is sure of, get the label that it would give them; it ends when there are none
+    left, or a class has no such sample (book: ``eq-pseudo``). Between two labellings
+    the loss falls; each labelling changes what the loss is.
+
+    Parameters
+    ----------
+    n_components : int, default=7
+        K, signatures.
+    lam_c : float, default=0.1
+        :math:`\lambda_c \ge 0`, in squared shares of a profile per nat.
+    lam_2 : float, default=0.001
+        :math:`\lambda_2 > 0`, in nats per squared unit of W.
+    n_runs : int, default=10
+        Starts.
+    unlabelled_weight : float, default=0.0
+        u, from 0 to 1: weight of "none of the classes" for unlabelled samples. Above
+        0 it needs `update` "mm".
+    threshold : float, default=0.5
+        c, between 0 and 1: how probable a class must be; see `rule`.
+    rule : {"fixed", "quantile"}, default="fixed"
+        "fixed": at least `threshold`, as in [1]. "quantile": at least this quantile of
+        the probabilities of those that lean to the class, so that no class starves.
+    rounding : {"floor", "ceil"}, default="floor"
+        Of half the smallest pool.
+    soft : bool, default=False
+        Give probabilities as labels instead of classes.
+    relabel : bool, default=False
+        Let earlier pseudo-labels follow what the run believes now.
+    vote : bool, default=False
+        Average the probabilities of all runs, and label the same samples in all.
+    refit_labels : {"true", "voted"}, default="true"
+        What the final weights are fitted to: true labels, or also pseudo-labels that
+        more than half of the runs gave.
+    max_rounds : int, default=20
+        Of pseudo-labels.
+    update : {"mm", "split", "paper"}, default="mm"
+        "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
+        slowly; "paper" is printed in [1], and need not end.
+    warm_up : int, default=100
+        Iterations without labels first.
+    tol : float, default=1e-4
+        A run has settled once ten iterations change its loss by less than this share
+        of it, twice in a row.
+    max_iter : int, default=800
+        After the warm-up, for each phase between pseudo-labels.
+    random_state : int, default=0
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    components_ : ndarray of shape (n_components, n_features)
+        The consensus signatures; rows sum to 1.
+    weights_ : ndarray of shape (n_components, n_classes)
+        W, in nats per unit of exposure.
+    stability_ : float
+        Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
+    signature_stability_ : ndarray of shape (n_components,)
+    run_components_ : ndarray of shape (n_runs, n_components, n_features)
+    runs_ : DataFrame
+        One row per run: `loss`, `n_iter`, `settled`, `n_pseudo`, `n_rounds`.
+    history_ : DataFrame
+        `run`, `iteration`, `phase`, `loss` at each look.
+    pseudo_labels_ : ndarray of shape (n_runs, n_samples)
+        Which of `classes_` each run gave each sample of the fit; -1 where none.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if `X` is not a matrix of finite numbers from 0 up with a mutation
+        in every row, `y` does not label two classes, or a parameter is out of its
+        range.
+
+    References
+    ----------
+    [1] Tofacchi, Goossens & Goncalves. Semi-Supervised Integrated Learning of
+        Mutational Signatures for Predicting DNA Repair Pathway Deficiencies.
+    """
+
+    def __init__(
+        self,
+        n_components=7,
+        *,
+        lam_c=0.1,
+        lam_2=1e-3,
+        n_runs=10,
+        unlabelled_weight=0.0,
+        threshold=0.5,
+        rule="fixed",
+        rounding="floor",
+        soft=False,
+        relabel=False,
+        vote=False,
+        refit_labels="true",
+        max_rounds=20,
+        update="mm",
+        warm_up=100,
+        tol=1e-4,
+        max_iter=800,
+        random_state=0,
+        device="auto",
+        dtype="float64",
+    ):
+        super().__init__(
+            n_components,
+            lam_c=lam_c,
+            lam_2=lam_2,
+            n_runs=n_runs,
+            unlabelled_weight=unlabelled_weight,
+            update=update,
+            warm_up=warm_up,
+            tol=tol,
+            max_iter=max_iter,
+            random_state=random_state,
+            device=device,
+            dtype=dtype,
+        )
+        self.threshold, self.rule, self.rounding = threshold, rule, rounding
+        self.soft, self.relabel, self.vote = soft, relabel, vote
+        self.refit_labels, self.max_rounds = refit_labels, max_rounds
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
+            raise ValueError(
+                f"threshold must be a number between 0 and 1; got {self.threshold!r}"
+            )
+        check_choice("rule", self.rule, ("fixed", "quantile"))
+        check_choice("rounding", self.rounding, ("floor", "ceil"))
+        check_choice("refit_labels", self.refit_labels, ("true", "voted"))
+        for name in ("soft", "relabel", "vote"):
+            check_choice(name, getattr(self, name), (False, True))
+        check_whole(max_rounds=self.max_rounds)
+
+    def _run(self, X, codes):
+        runs = super()._run(X, codes)
+        Y, free = as_numpy(runs.problem.Y), np.tile(codes < 0, (self.n_runs, 1))
+        pseudo = np.zeros_like(free)
+        seeds = np.zeros(self.n_runs, int) if self.vote else range(self.n_runs)
+        draws = [np.random.default_rng([self.random_state, seed]) for seed in seeds]
+        self._n_rounds = np.zeros(self.n_runs, dtype=int)
+        going = list(range(self.n_runs))
+        for phase in range(1, self.max_rounds + 1):
+            P = probabilities(runs)
+            if self.vote:
+                P[:] = P.mean(axis=0)
+            going = [
+                r
+                for r in going
+                if self._label(P[r], Y[r], free[r], pseudo[r], draws[r])
+            ]
+            if not going:
+                break
+            give_labels(runs, Y, ~free)
+            self._settle(runs, going, phase)
+            self._n_rounds[going] = phase
+        self.pseudo_labels_ = np.where(pseudo, Y.argmax(axis=1), UNLABELLED)
+        return runs
+
+    def _label(self, P, Y, free, pseudo, rng):
+        """Label samples of one run, in place; return whether there were any."""
+        chosen = draw_pseudo_labels(
+            P,
+            free,
+            rng,
+            threshold=self.threshold,
+            rule=self.rule,
+            rounding=self.rounding,
+        )
+        new = np.concatenate(chosen)
+        if not len(new):
+            return False
+        free[new], pseudo[new] = False, True
+        changed = np.flatnonzero(pseudo) if self.relabel else new
+        sure = P[:, changed]
+        Y[:, changed] = sure if self.soft else np.eye(len(P))[:, sure.argmax(axis=0)]
+        return True
+
+    def _labels_to_refit(self, codes, runs):
+        if self.refit_labels == "true":
+            return codes
+        voted = votes(self.pseudo_labels_, len(self.classes_))
+        return np.where(codes >= 0, codes, voted)
+
+    def _table(self, runs):
+        n_pseudo = (self.pseudo_labels_ >= 0).sum(axis=1)
+        return super()._table(runs).assign(n_pseudo=n_pseudo, n_rounds=self._n_rounds)
