@@ -1,0 +1,145 @@
+"""Catalogues as methods want them: named channels, shares, equal opportunities."""
+
+import numpy as np
+import pandas as pd
+
+from latentomics.base import check_choice, check_shape, check_table
+from latentomics.data.channels import (
+    BASES,
+    CHANNELS,
+    CLASSES,
+    align_channels,
+    parse_channel,
+    substitution,
+    trinucleotide,
+)
+
+__all__ = [
+    "BASES",
+    "CHANNELS",
+    "CLASSES",
+    "align_channels",
+    "correct_opportunities",
+    "parse_channel",
+    "substitution",
+    "to_profiles",
+    "trinucleotide",
+]
+
+
+def to_profiles(counts, name="counts"):
+    r"""Return each sample's shares of the channels, rows that sum to 1.
+
+    .. math:: x_{nc} = m_{nc} \Big/ \sum_{c'} m_{nc'}
+
+    (book: ``eq-profile``). The order of the columns is left as it is.
+
+    Parameters
+    ----------
+    counts : DataFrame or array of shape (n_samples, n_channels)
+        Numbers of mutations, or anything proportional to them in each row.
+    name : str, default="counts"
+        What a message calls it.
+
+    Returns
+    -------
+    DataFrame or ndarray of float64, as `counts`
+
+    Raises
+    ------
+    ValueError
+        If an entry is negative, missing or infinite, or a sample has no mutation.
+    """
+    check_table(counts, name)
+    frame = pd.DataFrame(counts).astype(float)
+    _check_counts(frame, name)
+    total = frame.sum(axis=1)
+    empty = total.index[total == 0]
+    if len(empty):
+        more = f" and in {len(empty) - 1} more" * (len(empty) > 1)
+        raise ValueError(
+            f"{name} must have a mutation in every sample; got none in {empty[0]!r}"
+            f"{more}"
+        )
+    # divided by the greatest first, so that no sum of tiny or huge values is lost
+    frame = frame.div(frame.max(axis=1), axis=0)
+    profiles = frame.div(frame.sum(axis=1), axis=0)
+    return profiles if isinstance(counts, pd.DataFrame) else profiles.to_numpy()
+
+
+def _check_counts(frame, name):
+    """Raise ValueError for the first entry that is no number from 0 up."""
+    values = frame.to_numpy()
+    wrong = np.argwhere(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        i, j = wrong[0]
+        raise ValueError(
+            f"{name} must hold numbers from 0 up; got {values[i, j]:g} in sample "
+            f"{frame.index[i]!r}, channel {frame.columns[j]!r}"
+        )
+
+
+def correct_opportunities(table, frequencies, *, source="exome", target="genome"):
+    r"""Return a table as it would look had the same processes acted elsewhere.
+
+    .. math:: x'_{nc} \propto x_{nc} \frac{f^{target}_{t(c)}}{f^{source}_{t(c)}}
+
+    (book: ``eq-opportunities``), where :math:`t(c)` is the trinucleotide of a channel
+    and f how often it can be hit. Each row keeps its sum, so profiles and signatures
+    stay such; counts do not stay whole numbers. There and back changes nothing.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_samples, 96)
+        Counts, profiles or signatures; columns are channels, in any order and
+        notation. Aligned by name.
+    frequencies : DataFrame of shape (32, n_regions)
+        Rows are trinucleotides ("ACA"), columns the names of regions, values
+        relative frequencies above 0, as ``load("trinucleotide_frequencies")``.
+    source : str, default="exome"
+        Column of `frequencies`: where the mutations were counted.
+    target : str, default="genome"
+        Column of `frequencies`: what the result is to look like.
+
+    Returns
+    -------
+    DataFrame of float64, shape (n_samples, 96)
+        Columns are `CHANNELS`.
+
+    Raises
+    ------
+    ValueError
+        If a channel is missing or occurs twice, an entry of `table` is negative,
+        missing or infinite, `frequencies` lacks a trinucleotide or holds anything but
+        positive numbers, or `source` or `target` is none of its columns.
+    """
+    table = align_channels(table)
+    check_table(table, "table")
+    check_shape(table, "table")
+    table = table.astype(float)
+    _check_counts(table, "table")
+    check_table(frequencies, "frequencies")
+    check_choice("source", source, frequencies.columns)
+    check_choice("target", target, frequencies.columns)
+    ratio = _of_channels(frequencies, target) / _of_channels(frequencies, source)
+    corrected = table * ratio
+    sums = corrected.sum(axis=1).where(lambda s: s > 0, 1.0)  # of no mutations, none
+    return corrected.mul(table.sum(axis=1) / sums, axis=0)
+
+
+def _of_channels(frequencies, region):
+    """Return the frequency of each channel's trinucleotide, shape (96,)."""
+    of = frequencies[region]
+    contexts = [trinucleotide(channel) for channel in CHANNELS]
+    missing = sorted(set(contexts) - set(of.index))
+    if missing:
+        raise ValueError(
+            f"frequencies must have all 32 trinucleotides; {missing[0]} is missing"
+        )
+    values = of.loc[contexts].to_numpy(float)
+    if len(values) != len(CHANNELS) or not (0 < values).all() or np.isinf(values).any():
+        raise ValueError(
+            f"frequencies must hold one positive number for each trinucleotide; "
+            f"got {of.loc[[*dict.fromkeys(contexts)]].tolist()} in {region!r}"
+        )
+    return values
