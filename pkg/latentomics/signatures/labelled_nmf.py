@@ -24,7 +24,7 @@ from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
 from latentomics.signatures.literal import UPDATES
 from latentomics.signatures.refit import refit_exposures
-from latentomics.signatures.runs import Setting, settle, start_runs, warm_up
+from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
 
 UNLABELLED = -1
 
@@ -39,10 +39,12 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Fit to profiles or counts `X`, and labels `y`, -1 where there is none."""
-        self._check_parameters()
-        X, codes = self._read(X, y)
+        return fit_together([self], X, y)[0]
+
+    def _finish(self, X, codes, runs):
+        """Go on from runs that have settled, and set all that a fit sets."""
         used = self._used(codes)
-        runs = self._run(X[used], codes[used])
+        self._go_on(runs, codes[used])
         self.run_components_ = as_numpy(runs.state.S)
         self.components_, stability, _ = consensus(self.run_components_)
         self.signature_stability_, self.stability_ = stability, stability.mean()
@@ -52,32 +54,16 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
                 f"{(~runs.settled).sum()} of {len(runs.settled)} runs have not "
                 "settled: their loss still changed at the last iteration, or rose",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
-        codes[used] = self._labels_to_refit(codes[used], runs)
+        codes = codes.copy()
+        codes[used] = self._labels_to_refit(codes[used])
         known = codes >= 0
         E = refit_exposures(X[known], self.components_)
         self.weights_ = class_weights(E, codes[known], len(self.classes_), self.lam_2)
-        return self
 
-    def _run(self, X, codes):
-        """Return the runs, settled."""
-        Y = (np.arange(len(self.classes_))[:, None] == codes).astype(float)
-        setting = Setting(self.n_components, self.lam_c, self.lam_2)
-        runs = start_runs(
-            X,
-            Y,
-            codes >= 0,
-            [setting],
-            n_runs=self.n_runs,
-            unlabelled=self.unlabelled_weight,
-            seed=self.random_state,
-            device=self.device,
-            dtype=self.dtype,
-        )
-        warm_up(runs, self.warm_up)
-        self._settle(runs, range(self.n_runs), phase=0)
-        return runs
+    def _go_on(self, runs, codes):
+        """Do what follows once the runs have settled: nothing."""
 
     def _settle(self, runs, which, phase):
         how = {"tol": self.tol, "max_iter": self.max_iter}
@@ -87,7 +73,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Return which samples are factorised: all."""
         return np.ones(len(codes), dtype=bool)
 
-    def _labels_to_refit(self, codes, runs):
+    def _labels_to_refit(self, codes):
         """Return the labels that the final weights are fitted to: the true ones."""
         return codes
 
@@ -195,6 +181,36 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags
+
+
+def fit_together(models, X, y):
+    """Fit models that differ in n_components, lam_c or lam_2 only, all runs at once.
+
+    Returns
+    -------
+    list
+        The models.
+    """
+    for model in models:
+        model._check_parameters()
+        profiles, codes = model._read(X, y)
+    first_, used = models[0], models[0]._used(codes)
+    runs = start_runs(
+        profiles[used],
+        (np.arange(len(first_.classes_))[:, None] == codes[used]).astype(float),
+        codes[used] >= 0,
+        [Setting(m.n_components, m.lam_c, m.lam_2) for m in models],
+        n_runs=first_.n_runs,
+        unlabelled=first_.unlabelled_weight,
+        seed=first_.random_state,
+        device=first_.device,
+        dtype=first_.dtype,
+    )
+    warm_up(runs, first_.warm_up)
+    first_._settle(runs, range(len(models) * first_.n_runs), phase=0)
+    for place, model in enumerate(models):
+        model._finish(profiles, codes, part(runs, place, model))
+    return models
 
 
 def class_weights(E, codes, n_classes, lam_2):

@@ -153,8 +153,7 @@ class PseudoLabelNMF(SemiSupervisedNMF):
             check_choice(name, getattr(self, name), (False, True))
         check_whole(max_rounds=self.max_rounds)
 
-    def _run(self, X, codes):
-        runs = super()._run(X, codes)
+    def _go_on(self, runs, codes):
         Y, free = as_numpy(runs.problem.Y), np.tile(codes < 0, (self.n_runs, 1))
         pseudo = np.zeros_like(free)
         seeds = np.zeros(self.n_runs, int) if self.vote else range(self.n_runs)
@@ -176,7 +175,6 @@ class PseudoLabelNMF(SemiSupervisedNMF):
             self._settle(runs, going, phase)
             self._n_rounds[going] = phase
         self.pseudo_labels_ = np.where(pseudo, Y.argmax(axis=1), UNLABELLED)
-        return runs
 
     def _label(self, P, Y, free, pseudo, rng):
         """Label samples of one run, in place; return whether there were any."""
@@ -197,7 +195,7 @@ class PseudoLabelNMF(SemiSupervisedNMF):
         Y[:, changed] = sure if self.soft else np.eye(len(P))[:, sure.argmax(axis=0)]
         return True
 
-    def _labels_to_refit(self, codes, runs):
+    def _labels_to_refit(self, codes):
         if self.refit_labels == "true":
             return codes
         voted = votes(self.pseudo_labels_, len(self.classes_))

@@ -159,6 +159,24 @@ def _check_finite(loss, n_iter):
         )
 
 
+def part(runs, place, model):
+    """Return the runs of one of several models, without signatures it has not."""
+    here, K = (
+        slice(place * model.n_runs, (place + 1) * model.n_runs),
+        model.n_components,
+    )
+    problem, state = runs.problem.of(here), runs.state.of(here)
+    problem = replace(problem, alive=problem.alive[:, :K])
+    state = State(state.S[:, :K], state.E[:, :K], state.W[:, :K])
+    mine = [here.start <= run < here.stop for run in runs.history["run"]]
+    history = {
+        name: [v for v, m in zip(values, mine, strict=True) if m]
+        for name, values in runs.history.items()
+    }
+    history["run"] = [run - here.start for run in history["run"]]
+    return Runs(state, problem, history, runs.n_iter[here], runs.settled[here])
+
+
 def probabilities(runs):
     """Return what each run believes of each sample, shape (R, O, N)."""
     return as_numpy(logits(runs.state).softmax(dim=1))
