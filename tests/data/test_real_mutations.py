@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from scipy.optimize import nnls
 
 from latentomics.data import fetch, load
 from latentomics.data.channels import CHANNELS
 from latentomics.data.tcga import STUDIES
+from latentomics.signatures.simulate import GERMLINE
 
 pytestmark = pytest.mark.usefixtures("real_data")
 
@@ -215,3 +217,14 @@ def test_what_the_knock_outs_look_like(clones):
     assert best[["MLH1", "MSH2", "MSH6"]].eq("SBS44").all()
     # PMS1 is labelled MMR and looks like the control: culture, SBS18
     assert best[["ATP2B4", "PMS1"]].eq("SBS18").all()
+
+
+def test_the_germline_mix_is_the_fit_to_what_the_filter_took():
+    clean, before = load("cell_line_sbs96"), load("cell_line_sbs96_unfiltered")
+    taken = (before.loc[clean.index] - clean).clip(lower=0).sum()
+    S = load("cosmic_sbs", kind="exome").loc[list(GERMLINE)].to_numpy()
+    share = nnls(S.T, (taken / taken.sum()).to_numpy())[0]
+    assert_allclose(share / share.sum(), [*GERMLINE.values()], atol=0.005)
+    fit = share @ S
+    cosine = fit @ taken / np.linalg.norm(fit) / np.linalg.norm(taken)
+    assert cosine == pytest.approx(0.98, abs=0.005)
