@@ -194,6 +194,8 @@ class RawLogistic:
             Cs=np.logspace(-4, 2, 7),
             cv=list(folds.split(X, y, groups)),
             scoring="neg_log_loss",
+            l1_ratios=(0,),
+            use_legacy_attributes=False,
             max_iter=2000,
         ).fit((X - self.mean_) / self.scale_, y)
         self.classes_ = self.model_.classes_
