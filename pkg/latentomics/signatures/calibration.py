@@ -1,0 +1,73 @@
+"""Whether predictions of 70% come true seven times in ten."""
+
+import numpy as np
+import pandas as pd
+
+from latentomics.base import check_whole
+
+Z = 1.959964  # standard deviations that hold 95% of a normal distribution
+
+
+def reliability_table(confidence, correct, n_bins=10):
+    r"""Return how often predictions came true, by how sure they were.
+
+    Predictions are binned by confidence, bins of equal width between 0 and 1; empty
+    ones are left out.
+
+    Parameters
+    ----------
+    confidence : array of shape (n_samples,)
+        Probability given to the predicted class (or to one class), from 0 to 1.
+    correct : array of bool, shape (n_samples,)
+        Whether it came true.
+    n_bins : int, default=10
+
+    Returns
+    -------
+    DataFrame with a row per bin that has predictions
+        `confidence`, their mean; `observed`, the share that came true; `low` and
+        `high`, its 95% interval (Wilson's); `n`, how many.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, nothing is given, or a confidence is not from 0 to 1.
+    """
+    check_whole(n_bins=n_bins)
+    p, hit = np.asarray(confidence, float), np.asarray(correct)
+    if p.ndim != 1 or p.shape != hit.shape or not len(p):
+        raise ValueError(
+            f"confidence and correct must be two lists of equal length, not empty; "
+            f"got shapes {p.shape} and {hit.shape}"
+        )
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(
+            f"confidence must be from 0 to 1; got {p[~((p >= 0) & (p <= 1))][0]!r}"
+        )
+    if hit.dtype != bool:
+        raise ValueError(f"correct must be True or False; got {hit.dtype}")
+    place = np.minimum((p * n_bins).astype(int), n_bins - 1)
+    bins = pd.DataFrame({"confidence": p, "observed": hit.astype(float)}).groupby(place)
+    table = bins.mean()
+    n = bins.size()
+    table["low"], table["high"] = _wilson(table["observed"], n)
+    return table.assign(n=n).rename_axis("bin")
+
+
+def _wilson(share, n):
+    """Return the 95% interval of a share, which never leaves 0 to 1."""
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return (middle - half).clip(lower=0), (middle + half).clip(upper=1)
+
+
+def calibration_error(table):
+    r"""Return by how much confidence misses the share that came true, on average.
+
+    .. math:: \sum_b \frac{n_b}{n} \, |\text{observed}_b - \text{confidence}_b|
+
+    (book: ``eq-calibration``); 0 = calibrated. `table` as of
+    :func:`reliability_table`.
+    """
+    gap = (table["observed"] - table["confidence"]).abs()
+    return float((gap * table["n"]).sum() / table["n"].sum())
