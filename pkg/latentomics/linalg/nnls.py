@@ -1,9 +1,13 @@
 """Non-negative least squares for many right-hand sides at once."""
 
 import torch
+from scipy import optimize
+
+from latentomics.arrays import as_numpy, as_tensor
 
 SWEEPS = 20  # of coordinate descent between two attempts to end exactly
-ROUNDS = 200
+ROUNDS = 10
+PIVOTS = 10  # attempts to end exactly; entries that are wrong change sides
 CHUNK = 2**22  # entries of the small systems solved at once
 
 
@@ -14,7 +18,7 @@ def nnls(X, S):
 
     (book: ``eq-nnls``). Coordinate descent finds which entries are above 0; then each
     row of E is the least-squares solution on these, if it passes the conditions of an
-    optimum, and goes on descending if not.
+    optimum, and goes on descending if not, or is left to SciPy in the end.
 
     Parameters
     ----------
@@ -26,20 +30,30 @@ def nnls(X, S):
     -------
     tensor of shape (N, K)
     """
-    gram, target = S @ S.T, S @ X.T
-    scale = gram.diagonal().clamp(min=torch.finfo(S.dtype).tiny)
-    E = (target / scale[:, None]).clamp(min=0) / len(S)
+    size = S.norm(dim=1, keepdim=True).clamp(min=torch.finfo(S.dtype).tiny)
+    gram, target = (S / size) @ (S / size).T, (S / size) @ X.T
+    E = target.clamp(min=0) / len(S)
     open_ = torch.arange(X.shape[0], device=X.device)
     for _ in range(ROUNDS):
         now, b = E[:, open_], target[:, open_]
         for _ in range(SWEEPS):
             for k in range(len(S)):
-                now[k] = (now[k] + (b[k] - gram[k] @ now) / scale[k]).clamp(min=0)
+                now[k] = (now[k] + b[k] - gram[k] @ now).clamp(min=0)
         E[:, open_], right = _exact(gram, b, now)
         open_ = open_[~right]
         if not len(open_):
             break
-    return E.T
+    E = (E / size).T
+    if len(open_):
+        E[open_] = _one_by_one(X[open_], S).to(E)
+    return E
+
+
+def _one_by_one(X, S):
+    """Return what SciPy says: signatures all but equal need its orderly exchanges."""
+    X, S = as_numpy(X), as_numpy(S)
+    found = [optimize.nnls(S.T, x, maxiter=100 * len(S))[0] for x in X]
+    return as_tensor(found, device="cpu")
 
 
 def _exact(gram, b, E):
@@ -55,11 +69,24 @@ def _exact(gram, b, E):
 
 def _exact_chunk(gram, b, E):
     alive = (E > 0).T
+    rounding = 100 * torch.finfo(gram.dtype).eps * b.abs().amax(dim=0)
+    for _ in range(PIVOTS):
+        solved = _solved_on(gram, b, alive)
+        fits = (gram @ solved - b >= -rounding).T
+        right = ((solved >= 0).T & fits).all(dim=1)
+        if right.all():
+            break
+        alive = torch.where(right[:, None], alive, (solved > 0).T | ~fits)
+    return solved, right
+
+
+def _solved_on(gram, b, alive):
+    """Solve on the entries `alive` (N, K), the others 0; collinear ones share."""
     both = alive[:, :, None] & alive[:, None, :]
     eye = torch.eye(len(gram)).to(gram)
-    L, failed = torch.linalg.cholesky_ex(torch.where(both, gram, eye))
-    solved = torch.cholesky_solve(torch.where(alive, b.T, 0)[..., None], L)[..., 0].T
-    rounding = 100 * torch.finfo(gram.dtype).eps * b.abs().amax(dim=0)
-    slope = gram @ solved - b
-    right = (solved >= 0).all(dim=0) & (slope >= -rounding).all(dim=0)
-    return solved, right & (failed == 0)
+    ridge = 10 * torch.finfo(gram.dtype).eps
+    L, _ = torch.linalg.cholesky_ex(torch.where(both, gram + ridge * eye, eye))
+    right_side = torch.where(alive, b.T, 0)[..., None]
+    solved = torch.cholesky_solve(right_side, L)
+    left = right_side - torch.where(both, gram, 0) @ solved  # what the ridge has cost
+    return (solved + torch.cholesky_solve(left, L))[..., 0].T

@@ -19,6 +19,7 @@ def project_simplex(V):
     -------
     tensor of shape (..., M)
     """
+    V = V - V.amax(dim=-1, keepdim=True)  # the same answer, and 1 is never lost in it
     falling = V.sort(dim=-1, descending=True).values
     excess = falling.cumsum(dim=-1) - 1
     place = torch.arange(1, V.shape[-1] + 1).to(V)

@@ -168,8 +168,9 @@ def update_weights(problem, state):
 
 def _solve(bend, slope):
     """Return ``bend^-1 slope``; a bend that is singular is made a little larger."""
-    size = bend.diagonal(dim1=1, dim2=2).amax(dim=1).clamp(min=1e-300)
-    more = 1e-12 * size[:, None, None] * torch.eye(bend.shape[1]).to(bend)
+    number = torch.finfo(bend.dtype)
+    size = bend.diagonal(dim1=1, dim2=2).amax(dim=1).clamp(min=number.tiny)
+    more = 100 * number.eps * size[:, None, None] * torch.eye(bend.shape[1]).to(bend)
     return torch.cholesky_solve(slope, torch.linalg.cholesky(bend + more))
 
 

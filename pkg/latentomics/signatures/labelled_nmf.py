@@ -134,7 +134,15 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         if not reset and names is not None and isinstance(X, pd.DataFrame):
             if set(X.columns) == set(names):  # the same channels in another order
                 X = X[names]
-        X = validate_data(self, X, dtype="float64", reset=reset, order="C")
+        how = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
+        X = validate_data(self, X, reset=reset, **how)
+        wrong = np.argwhere(~np.isfinite(X))
+        if len(wrong):
+            row, column = (int(i) for i in wrong[0])
+            raise ValueError(
+                f"X must be finite, without NaN; got {X[row, column]} "
+                f"in row {row}, column {column}"
+            )
         below = np.argwhere(X < 0)
         if len(below):
             row, column = (int(i) for i in below[0])
@@ -142,16 +150,19 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
                 "Negative values in data passed to X: it must hold counts or shares "
                 f"from 0 up; got {X[row, column]} in row {row}, column {column}"
             )
-        total = X.sum(axis=1, keepdims=True)
-        empty = np.flatnonzero(total == 0)
+        most = X.max(axis=1, keepdims=True)
+        empty = np.flatnonzero(most == 0)
         if len(empty):
             raise ValueError(
                 f"X must have a mutation in every sample; got 0 in row {first(empty)}"
             )
-        return X / total
+        X = X / most  # whose sum neither overflows nor vanishes
+        return X / X.sum(axis=1, keepdims=True)
 
     def _codes(self, y, n):
         """Set `classes_`, and return the number of each class, -1 for unlabelled."""
+        if np.ma.isMaskedArray(y):
+            y = y.astype(object).filled(None)
         y = np.asarray(y, dtype=None if hasattr(y, "dtype") else object)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
@@ -159,7 +170,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"y must have a label for each of the {n} samples; got shape {y.shape}"
             )
-        free = pd.isna(y) | (y == UNLABELLED) | (y == str(UNLABELLED))
+        free = pd.isna(y)
+        free[~free] = [label in (UNLABELLED, str(UNLABELLED)) for label in y[~free]]
         if free.all():
             raise ValueError("y must label some samples; got -1 for all of them")
         self.classes_, labels = np.unique(
@@ -220,9 +232,8 @@ def class_weights(E, codes, n_classes, lam_2):
         + \lambda_2 \|W\|_F^2
 
     scikit-learn's logistic regression solves it; of two classes it returns the
-    difference of the columns, each of which is half of it.
+    difference of the columns, each of which is half of it. All classes must occur.
     """
-    present = np.unique(codes)
     two = n_classes == 2
     model = LogisticRegression(
         C=(1 if two else 0.5) / lam_2,
@@ -233,6 +244,4 @@ def class_weights(E, codes, n_classes, lam_2):
     ).fit(E, codes)
     if two:
         return np.column_stack([-model.coef_[0] / 2, model.coef_[0] / 2])
-    W = np.zeros((E.shape[1], n_classes))
-    W[:, present] = model.coef_.T
-    return W
+    return model.coef_.T

@@ -109,7 +109,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
     A run has settled once its loss has changed by less than `tol` of itself at two
     looks in a row, ten iterations apart.
     """
-    which = torch.as_tensor(which, device=runs.problem.X.device)
+    which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
     loss = losses(problem, state)
     _record(runs, which, 0, phase, loss)
@@ -122,7 +122,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
         _check_finite(loss, n_iter)
         _record(runs, which, n_iter, phase, loss)
         change = (loss - before) / loss.abs().clamp(min=torch.finfo(loss.dtype).tiny)
-        rose = rose | (change > rounding(problem))
+        rose = rose | (loss - before > rounding(problem, loss))
         calm = torch.where(change.abs() < tol, calm + 1, 0)
         ends = (calm >= SETTLED_LOOKS) | (n_iter == max_iter)
         if ends.any():
@@ -138,9 +138,10 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
                 return
 
 
-def rounding(problem):
-    """Return the relative rise of a loss that says nothing: its sums round."""
-    return 1e3 * torch.finfo(problem.X.dtype).eps
+def rounding(problem, loss):
+    """Return by how much a loss may rise for no reason: its sums round."""
+    size = problem.X.square().sum() + loss.abs()
+    return 1e3 * torch.finfo(problem.X.dtype).eps * size
 
 
 def _record(runs, which, n_iter, phase, loss):
