@@ -1,0 +1,264 @@
+"""The three blocks by hand, by autograd, by a convex solver, and on random problems."""
+
+from dataclasses import replace
+
+import cvxpy as cp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelled_problems import literal_loss, random_problem
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
+
+from latentomics.linalg.nnls import nnls
+from latentomics.signatures import blocks
+from latentomics.signatures.blocks import (
+    State,
+    label_losses,
+    label_slope,
+    logits,
+    losses,
+    step,
+    update_exposures,
+    update_signatures,
+    update_weights,
+)
+
+seeds = pytest.mark.parametrize("seed", range(6))
+BLOCKS = {"S": update_signatures, "E": update_exposures, "W": update_weights}
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_the_loss_is_the_formula(seed):
+    problem, state = random_problem(seed)
+    by_hand = [literal_loss(problem, state, r) for r in range(2)]
+    assert_allclose(losses(problem, state), by_hand, rtol=1e-11)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_slopes_are_those_of_autograd(seed):
+    problem, state = random_problem(seed)
+    parts = [A.clone().requires_grad_() for A in (state.S, state.E, state.W)]
+    losses(problem, State(*parts)).sum().backward()
+    S, E, W = state.S, state.E, state.W
+    G, lam_c = label_slope(problem, state), problem.lam_c[:, None, None]
+    left = problem.X - E.mT @ S
+    slopes = (
+        -2 * E @ left,
+        -2 * S @ left.mT + lam_c * W @ G,
+        lam_c * (E @ G.mT + 2 * problem.lam_2[:, None, None] * W),
+    )
+    for part, slope in zip(parts, slopes, strict=True):
+        size = max(1, float(part.grad.abs().max()))
+        assert_allclose(slope, part.grad, atol=1e-12 * size)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=200, deadline=None)
+def test_no_block_raises_the_loss(seed):
+    problem, state = random_problem(seed)
+    for _ in range(3):
+        for name, update in BLOCKS.items():
+            before = losses(problem, state)
+            state = replace(state, **{name: update(problem, state)})
+            rounding = 1e-13 * (before.abs() + problem.X.square().sum())
+            assert (losses(problem, state) <= before + rounding).all(), name
+        assert (state.E >= 0).all()
+        assert (state.S >= 0).all()
+        assert_allclose(state.S.sum(dim=2), 1, rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_without_labels_the_fit_alone_never_gets_worse(seed):
+    problem, state = random_problem(seed, lam_c=0.0)
+    for _ in range(3):
+        before, state = losses(problem, state), step(problem, state, labels=False)
+        assert (losses(problem, state) <= before + 1e-12).all()
+
+
+@seeds
+def test_the_last_signature_is_the_best_on_the_simplex(seed):
+    problem, state = random_problem(seed, N=9, M=8)
+    S = update_signatures(problem, state)
+    for r in range(2):
+        E = state.E[r].numpy()
+        left = problem.X.numpy() - E[:-1].T @ S[r, :-1].numpy()
+        s = cp.Variable((1, 8), nonneg=True)
+        fit = cp.sum_squares(left - E[-1][:, None] @ s)
+        cp.Problem(cp.Minimize(fit), [cp.sum(s) == 1]).solve(
+            solver="CLARABEL", tol_gap_abs=1e-13, tol_gap_rel=1e-13, tol_feas=1e-13
+        )
+        assert_allclose(S[r, -1], s.value[0], atol=1e-5)  # the root of its gap
+        slope = E[-1] @ (np.outer(E[-1], S[r, -1]) - left)
+        assert_allclose(slope[S[r, -1] > 0], slope.min(), atol=1e-12)
+
+
+@seeds
+def test_exposures_without_labels_are_the_non_negative_least_squares(seed):
+    problem, state = random_problem(seed, M=12, K=4)
+    for _ in range(1000):
+        state = replace(state, E=update_exposures(problem, state, labels=False))
+    for r in range(2):
+        assert_allclose(state.E[r].T, nnls(problem.X, state.S[r]), atol=1e-9)
+
+
+def literal_exposures(problem, state, r):
+    """Coordinate descent on the bound, sample by sample, entry by entry."""
+    X, (S, E, W) = (
+        problem.X.numpy(),
+        (A[r].numpy().copy() for A in (state.S, state.E, state.W)),
+    )
+    lam, u, n_classes = float(problem.lam_c[r]), problem.unlabelled, W.shape[1]
+    centre = np.eye(n_classes) - 1 / n_classes
+    for n, x in enumerate(X):
+        e, z, known = E[:, n], E[:, n] @ W, float(problem.labelled[r, n])
+        y = problem.Y[r, :, n].numpy()
+        slope = known * W @ (softmax(z) - y)
+        bend = known * W @ centre @ W.T / 2
+        none = np.exp(z) / (1 + np.exp(z).sum())
+        slope += u * (1 - known) * W @ none
+        bend += u * (1 - known) * W @ W.T / 2
+        start, H = e.copy(), 2 * S @ S.T + lam * bend
+        for _ in range(blocks.SWEEPS):
+            for k in range(len(e)):
+                pull = 2 * S[k] @ (e @ S - x) + lam * (slope + bend @ (e - start))[k]
+                e[k] = max(e[k] - pull / H[k, k], 0)
+    return E
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_exposures_are_those_of_a_literal_loop(seed):
+    problem, state = random_problem(seed)
+    E = update_exposures(problem, state)
+    for r in range(2):
+        expected = literal_exposures(problem, state, r)
+        assert_allclose(E[r], expected, atol=1e-10 * max(1, expected.max()))
+
+
+def literal_weights(problem, state, r):
+    """One Newton step with all of the bound's Hessian, K O x K O."""
+    E, W = state.E[r].numpy(), state.W[r].numpy()
+    n_classes, known = W.shape[1], problem.labelled[r].numpy()
+    slope = E @ label_slope(problem, state)[r].numpy().T
+    slope = slope + 2 * float(problem.lam_2[r]) * W
+    centre = np.eye(n_classes) - 1 / n_classes
+    H = np.kron((E * known) @ E.T, centre) / 2
+    H += problem.unlabelled * np.kron((E * (1 - known)) @ E.T, np.eye(n_classes)) / 2
+    H += 2 * float(problem.lam_2[r]) * np.eye(W.size)
+    return W - np.linalg.solve(H, slope.ravel()).reshape(W.shape)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_weights_are_those_of_the_whole_newton_step(seed):
+    problem, state = random_problem(seed)
+    state.W -= state.W.mean(dim=2, keepdim=True)  # as in any run: it starts at 0
+    W = update_weights(problem, state)
+    for r in range(2):
+        expected = literal_weights(problem, state, r)
+        assert_allclose(W[r], expected, atol=1e-7 * max(1, abs(expected).max()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_exposures_and_weights_stay_the_slopes_are_0(seed):
+    problem, state = random_problem(seed, K=3, lam_c=0.3)
+    problem = replace(problem, lam_2=problem.lam_2 + 0.1)
+    state.W -= state.W.mean(dim=2, keepdim=True)
+    for _ in range(1000):
+        state = replace(state, E=update_exposures(problem, state))
+        state = replace(state, W=update_weights(problem, state))
+    E, W = state.E.clone().requires_grad_(), state.W.clone().requires_grad_()
+    losses(problem, State(state.S, E, W)).sum().backward()
+    assert_allclose(W.grad, 0, atol=1e-7)
+    assert_allclose(E.grad[E > 0], 0, atol=1e-6)
+    assert (E.grad > -1e-6).all()
+
+
+@seeds
+def test_runs_side_by_side_are_each_run_alone(seed):
+    problem, state = random_problem(seed, n_runs=5)
+    alone = [(problem.of([r]), state.of([r])) for r in range(5)]
+    for _ in range(15):
+        state = step(problem, state)
+        alone = [(p, step(p, s)) for p, s in alone]
+    for r, (p, s) in enumerate(alone):
+        for name in "SEW":
+            one, many = getattr(s, name)[0], getattr(state, name)[r]
+            assert_allclose(many, one, atol=1e-9 * max(1, float(one.abs().max())))
+        assert_allclose(losses(p, s), losses(problem, state)[r], rtol=1e-9)
+
+
+@seeds
+@pytest.mark.parametrize("labels", [True, False])
+def test_signatures_that_are_not_alive_change_nothing(seed, labels):
+    problem, state = random_problem(seed, K=3)
+    n_runs, _, M = state.S.shape
+
+    def padded(A, value=0.0):
+        return torch.cat([A, torch.full_like(A[:, :2], value)], dim=1)
+
+    wide = replace(problem, alive=padded(problem.alive))
+    # exposures of theirs and weights must not matter even if there are some
+    more = State(padded(state.S, 1 / M), padded(state.E), padded(state.W))
+    for _ in range(10):
+        state, more = step(problem, state, labels), step(wide, more, labels)
+        assert_array_equal(more.E[:, 3:], 0)
+        assert_allclose(more.S[:, 3:], 1 / M)
+        assert_allclose(more.W[:, 3:], 0, atol=1e-15)
+        assert_allclose(losses(wide, more), losses(problem, state), rtol=1e-9)
+    for name in "SEW":
+        one, other = getattr(state, name), getattr(more, name)[:, :3]
+        assert_allclose(other, one, atol=1e-9 * max(1, float(one.abs().max())))
+
+
+@seeds
+def test_with_lam_c_0_labels_do_not_matter(seed):
+    problem, state = random_problem(seed, lam_c=0.0)
+    plain = state
+    for _ in range(10):
+        state, plain = step(problem, state), step(problem, plain, labels=False)
+    assert_allclose(state.S, plain.S, atol=1e-12)
+    assert_allclose(state.E, plain.E, atol=1e-12)
+    assert (plain.W - state.W).abs().max() > 1e-3  # they still learn who is who
+
+
+@seeds
+def test_the_dustbin_pulls_unlabelled_samples_alone(seed):
+    free, state = random_problem(seed, unlabelled=0.0, N=8)
+    free = replace(free, labelled=torch.ones_like(free.labelled).tril(3))
+    slope = label_slope(replace(free, unlabelled=0.4), state) - label_slope(free, state)
+    z = logits(state).numpy()
+    expected = 0.4 * np.exp(z) / (1 + np.exp(z).sum(axis=1, keepdims=True))
+    known = free.labelled.numpy().astype(bool)
+    assert_allclose(slope.swapaxes(1, 2)[~known], expected.swapaxes(1, 2)[~known])
+    assert_array_equal(slope.swapaxes(1, 2)[known], 0)
+
+
+def test_logits_far_from_0_do_not_overflow():
+    problem, state = random_problem(3, unlabelled=0.5)
+    state.W *= 1e4
+    assert torch.isfinite(label_losses(problem, state)).all()
+    assert torch.isfinite(label_slope(problem, state)).all()
+    assert all(
+        torch.isfinite(getattr(step(problem, state), name)).all() for name in "SEW"
+    )
+
+
+def test_what_is_next_to_nothing_stops_no_block():
+    for dtype in (torch.float32, torch.float64):
+        problem, state = random_problem(5, N=4, K=5, unlabelled=0.0)
+        names = ("X", "lam_c", "lam_2", "alive", "Y", "labelled")
+        problem = replace(problem, **{n: getattr(problem, n).to(dtype) for n in names})
+        problem.lam_2[:] = 1e-12
+        state = State(*(getattr(state, name).to(dtype) for name in "SEW"))
+        state.E[:, 0], state.E[:, 1] = 1e-15, 0  # one all but unused, one unused
+        for _ in range(3):
+            state = step(problem, state)
+        assert all(torch.isfinite(getattr(state, name)).all() for name in "SEW")
+        assert_allclose(state.S.sum(dim=2), 1, rtol=1e-5)
