@@ -212,6 +212,13 @@ def test_knock_outs_join_both_splits(made):
     assert counts.columns.tolist() == list(CHANNELS)
 
 
+def test_shares_turn_into_the_smallest_whole_numbers(rng):
+    counts = pd.DataFrame(rng.poisson(20, (200, 96)))
+    counts[0] = 1  # so that no smaller numbers have these shares
+    shares = counts.div(counts.sum(axis=1), axis=0)
+    assert_array_equal(MODULES[0]._whole(shares), counts)
+
+
 @pytest.mark.parametrize(
     ("name", "option", "says"),
     [

@@ -40,7 +40,7 @@ def test_shares_do_not_feel_the_depth(counts):
     assert_allclose(profiles.sum(axis=1), 1)
     assert_allclose(to_profiles(counts.mul([2, 7, 1], axis=0)), profiles)
     assert_allclose(to_profiles(profiles), profiles)
-    for scale in (1e-310, 1e305):  # whose sums would vanish or overflow
+    for scale in (1e-310, 1e307):  # whose sums would vanish or overflow
         assert_allclose(to_profiles(counts * scale), profiles, atol=1e-12)
 
 

@@ -170,6 +170,16 @@ def test_same_seed_same_set_other_seed_other_set(made, made_signatures):
     assert not np.array_equal(made.pool.counts, made.patients.counts)
 
 
+def test_inherited_variants_follow_the_seed(made_signatures):
+    added = [
+        planted_domains(made_signatures, germline=0.5, random_state=seed).train.counts
+        - planted_domains(made_signatures, random_state=seed).train.counts
+        for seed in (1, 2)
+    ]
+    r = np.corrcoef(*(a.sub(a.mean()).to_numpy().ravel() for a in added))[0, 1]
+    assert abs(r) < 0.03  # of 23,040 cells: sd .007
+
+
 def test_the_truth_cannot_be_replaced(made):
     with pytest.raises(FrozenInstanceError):
         made.pool = None

@@ -53,16 +53,16 @@ def to_profiles(counts, name="counts"):
     check_table(counts, name)
     frame = pd.DataFrame(counts).astype(float)
     _check_counts(frame, name)
-    total = frame.sum(axis=1)
-    empty = total.index[total == 0]
+    largest = frame.max(axis=1)
+    empty = largest.index[largest == 0]
     if len(empty):
         more = f" and in {len(empty) - 1} more" * (len(empty) > 1)
         raise ValueError(
             f"{name} must have a mutation in every sample; got none in {empty[0]!r}"
             f"{more}"
         )
-    # divided by the greatest first, so that no sum of tiny or huge values is lost
-    frame = frame.div(frame.max(axis=1), axis=0)
+    # divided by the largest first, so that no sum of tiny or huge values is lost
+    frame = frame.div(largest, axis=0)
     profiles = frame.div(frame.sum(axis=1), axis=0)
     return profiles if isinstance(counts, pd.DataFrame) else profiles.to_numpy()
 
