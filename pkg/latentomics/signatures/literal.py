@@ -1,32 +1,42 @@
-"""Two other updates: one that is safe and slow, and the printed one, which is neither.
+"""Two other updates: one that is slow and mostly safe, and the printed one.
 
 Both have the signature of :func:`blocks.step`, the update that is used.
 """
 
 from dataclasses import replace
 
-from latentomics.signatures.blocks import State, label_slope, logits, step
+from latentomics.signatures.blocks import (
+    State,
+    label_slope,
+    logits,
+    step,
+    update_signatures,
+    update_weights,
+)
 
 LEARNING_RATE = 5e-3  # of W; the paper's
 FLOOR = 1e-25
 
 
 def split_step(problem, state):
-    r"""Multiply by negative over positive parts of the slope; W by gradient descent.
+    r"""Multiply E by negative over positive parts of the slope; S and W as `step`.
 
     .. math:: E \leftarrow E \circ \frac{2 X S^\top + \lambda_c [\ldots]_-}{2 E S
         S^\top + \lambda_c [\ldots]_+}
 
-    Entries stay above 0 by themselves, and what is 0 stays 0.
+    Entries stay above 0 by themselves, and what is 0 stays 0. The parts of the labels
+    bend as E moves, so that no bound holds: where they outweigh the fit, it may rise.
     """
-    S, E = _multiplied(problem, state)
+    state = replace(state, S=update_signatures(problem, state))
+    S, E = state.S, state.E
     P, Y = logits(state).softmax(dim=1), problem.Y
     known = problem.labelled[:, None]
     above, below = state.W.clamp(min=0), (-state.W).clamp(min=0)
     lam = problem.lam_c[:, None, None] / 2
     up = E_target(problem, S) + lam * (above @ (known * Y) + below @ (known * P))
     down = (S @ S.mT) @ E + lam * (above @ (known * P) + below @ (known * Y))
-    return _on_simplex(problem, State(S, E * up / down.clamp(min=FLOOR), state.W))
+    state = replace(state, E=E * up / down.clamp(min=FLOOR))
+    return replace(state, W=update_weights(problem, state))
 
 
 def literal_step(problem, state):
