@@ -10,6 +10,7 @@ from pathlib import Path
 import denoise
 import multitask
 import pandas as pd
+import signatures
 import torch
 
 import latentomics
@@ -17,7 +18,7 @@ import latentomics
 SPEED = Path(__file__).parents[2] / "book" / "results" / "speed.csv"
 
 
-PARTS = {"denoise": denoise, "multitask": multitask}
+PARTS = {"denoise": denoise, "multitask": multitask, "signatures": signatures}
 
 
 def main(names):

@@ -10,7 +10,7 @@ import torch
 
 from latentomics.linalg.simplex import project_simplex
 
-SWEEPS = 2  # of coordinate descent, per block and iteration
+ROUNDS = 2  # of S and E, for each W: together they settle soonest
 
 
 @dataclass
@@ -92,9 +92,10 @@ def label_slope(problem, state):
 
 
 def step(problem, state, labels=True):
-    """Set S, then E, then W; without `labels` as if lam_c were 0, and W stays."""
-    state = State(update_signatures(problem, state), state.E, state.W)
-    state = replace(state, E=update_exposures(problem, state, labels))
+    """Set S and E, twice, then W; without `labels` as if lam_c were 0, and W stays."""
+    for _ in range(ROUNDS):
+        state = replace(state, S=update_signatures(problem, state))
+        state = replace(state, E=update_exposures(problem, state, labels))
     return replace(state, W=update_weights(problem, state)) if labels else state
 
 
@@ -108,10 +109,9 @@ def update_signatures(problem, state):
     gram = E @ E.mT
     target = _weights_of(E, problem.X.T)
     size = gram.diagonal(dim1=1, dim2=2).clamp(min=torch.finfo(E.dtype).tiny)
-    for _ in range(SWEEPS):
-        for k in range(S.shape[1]):
-            slope = target[:, k] - (gram[:, k, None] @ S)[:, 0]
-            S[:, k] = project_simplex(S[:, k] + slope / size[:, k, None])
+    for k in range(S.shape[1]):
+        slope = target[:, k] - (gram[:, k, None] @ S)[:, 0]
+        S[:, k] = project_simplex(S[:, k] + slope / size[:, k, None])
     return S
 
 
@@ -132,29 +132,69 @@ def update_exposures(problem, state, labels=True):
         for bend, weight in bends:
             slope = slope - (bend @ E) * weight[:, None]
         target = target - slope
+    size = gram.diagonal(dim1=1, dim2=2)[..., None].expand_as(E)
+    for bend, weight in bends:
+        size = size + weight[:, None] * bend.diagonal(dim1=1, dim2=2)[..., None]
+    pace = problem.alive[..., None] / size.clamp(min=torch.finfo(E.dtype).tiny)
     stacked = torch.stack([gram, *(bend for bend, _ in bends)], dim=2)
-    tiny = torch.finfo(E.dtype).tiny
-    for _ in range(SWEEPS):
-        for k in range(E.shape[1]):
-            parts = stacked[:, k] @ E  # (R, number of quadratics, N)
-            pull, size = parts[:, 0], gram[:, k, k, None]
-            for i, (bend, weight) in enumerate(bends, start=1):
-                pull = pull + weight * parts[:, i]
-                size = size + weight * bend[:, k, k, None]
-            moved = E[:, k] + (target[:, k] - pull) / size.clamp(min=tiny)
-            E[:, k] = moved.clamp(min=0) * problem.alive[:, k, None]
+    for k in range(E.shape[1]):
+        parts = stacked[:, k] @ E  # (R, number of quadratics, N)
+        pull = parts[:, 0]
+        for i, (_, weight) in enumerate(bends, start=1):
+            pull = torch.addcmul(pull, weight, parts[:, i])
+        moved = torch.addcmul(E[:, k], target[:, k] - pull, pace[:, k])
+        E[:, k] = moved.clamp_(min=0)
     return E
 
 
 def update_weights(problem, state):
-    r"""Return W after one Newton step with the bound's Hessian, which never overshoots.
+    r"""Return W after a Newton step, or where it overshoots, after a bounded one.
+
+    The bounded step takes the bound's Hessian, which cannot overshoot,
 
     .. math:: \tfrac12 (I - 1 1^\top / O) \otimes E_\ell E_\ell^\top
-        + 2 \lambda_2 I \quad (+ \tfrac12 u\, I \otimes E_u E_u^\top)
+        + 2 \lambda_2 I \quad (+ \tfrac12 u\, I \otimes E_u E_u^\top).
     """
+    W = _newton(problem, state)
+    wrong = ~(
+        label_losses(problem, replace(state, W=W)) <= label_losses(problem, state)
+    )
+    if wrong.any():
+        W[wrong] = _bounded(problem.of(wrong), state.of(wrong))
+    return W
+
+
+def _newton(problem, state):
+    z = logits(state)
+    bend = _hessian(state.E, z.softmax(dim=1), problem.labelled)
+    if problem.unlabelled:
+        free = problem.unlabelled * (1 - problem.labelled)
+        bend = bend + _hessian(state.E, _with_dustbin(z).softmax(dim=1)[:, :-1], free)
+    eye = torch.eye(bend.shape[1]).to(bend)
+    bend = bend + 2 * problem.lam_2[:, None, None] * eye
+    slope = _weights_slope(problem, state).mT.flatten(1)[..., None]
+    return state.W - _solve(bend, slope).unflatten(1, (-1, state.W.shape[1]))[..., 0].mT
+
+
+def _hessian(E, P, weight):
+    """Return the Hessian of log-sum-exp in W, (R, O K, O K), entries class by class."""
+    parts = (P[:, :, None] * E[:, None]).flatten(1, 2)  # (R, O K, N)
+    weighed = parts * weight[:, None]
+    bend = -weighed @ parts.mT
+    K = E.shape[1]
+    for o, same in enumerate((weighed @ E.mT).split(K, dim=1)):
+        bend[:, o * K : (o + 1) * K, o * K : (o + 1) * K] += same
+    return bend
+
+
+def _weights_slope(problem, state):
+    slope = state.E @ label_slope(problem, state).mT
+    return slope + 2 * problem.lam_2[:, None, None] * state.W
+
+
+def _bounded(problem, state):
     E, W = state.E, state.W
-    slope = E @ label_slope(problem, state).mT
-    slope = slope + 2 * problem.lam_2[:, None, None] * W
+    slope = _weights_slope(problem, state)
     shared = slope.mean(dim=2, keepdim=True)  # 0 unless the dustbin pulls
     eye = torch.eye(W.shape[1]).to(W)
     bend = 2 * problem.lam_2[:, None, None] * eye

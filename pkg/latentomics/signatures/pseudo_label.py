@@ -56,7 +56,7 @@ class PseudoLabelNMF(SemiSupervisedNMF):
     update : {"mm", "split", "paper"}, default="mm"
         "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
         slowly; "paper" is printed in [1], and need not end.
-    warm_up : int, default=100
+    warm_up : int, default=50
         Iterations without labels first.
     tol : float, default=1e-4
         A run has settled once ten iterations change its loss by less than this share
@@ -115,7 +115,7 @@ class PseudoLabelNMF(SemiSupervisedNMF):
         refit_labels="true",
         max_rounds=20,
         update="mm",
-        warm_up=100,
+        warm_up=50,
         tol=1e-4,
         max_iter=800,
         random_state=0,

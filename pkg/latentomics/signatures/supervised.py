@@ -28,7 +28,7 @@ class SupervisedNMF(LabelledNMF):
     update : {"mm", "split", "paper"}, default="mm"
         "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
         slowly; "paper" is printed in [1], and need not end.
-    warm_up : int, default=100
+    warm_up : int, default=50
         Iterations without labels first.
     tol : float, default=1e-4
         A run has settled once ten iterations change its loss by less than this share
@@ -76,7 +76,7 @@ class SupervisedNMF(LabelledNMF):
         lam_2=1e-3,
         n_runs=10,
         update="mm",
-        warm_up=100,
+        warm_up=50,
         tol=1e-4,
         max_iter=800,
         random_state=0,
