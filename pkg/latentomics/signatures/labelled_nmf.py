@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from latentomics.arrays import DTYPES, as_numpy
@@ -162,7 +163,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
     def _codes(self, y, n):
         """Set `classes_`, and return the number of each class, -1 for unlabelled."""
         if np.ma.isMaskedArray(y):
-            y = y.astype(object).filled(None)
+            y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
         y = np.asarray(y, dtype=None if hasattr(y, "dtype") else object)
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
@@ -174,12 +175,17 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         free[~free] = [label in (UNLABELLED, str(UNLABELLED)) for label in y[~free]]
         if free.all():
             raise ValueError("y must label some samples; got -1 for all of them")
-        self.classes_, labels = np.unique(
-            np.asarray(y[~free].tolist()), return_inverse=True
-        )
+        known = np.asarray(y[~free].tolist())
+        if type_of_target(known) == "continuous":
+            wrong = known[known != known.round()].item(0)
+            raise ValueError(
+                "y must hold classes, text or whole numbers (Unknown label type: "
+                f"continuous); got {wrong!r}"
+            )
+        self.classes_, labels = np.unique(known, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y must hold at least 2 classes; got 1 class, {self.classes_[0]!r}"
+                f"y must hold at least 2 classes; got 1 class, {self.classes_.item(0)!r}"
             )
         codes = np.full(n, UNLABELLED)
         codes[~free] = labels

@@ -142,10 +142,9 @@ class PseudoLabelNMF(SemiSupervisedNMF):
 
     def _check_parameters(self):
         super()._check_parameters()
-        if not isinstance(self.threshold, int | float) or not 0 < self.threshold < 1:
-            raise ValueError(
-                f"threshold must be a number between 0 and 1; got {self.threshold!r}"
-            )
+        c = self.threshold
+        if not isinstance(c, int | float | np.number) or not 0 < c < 1:
+            raise ValueError(f"threshold must be a number between 0 and 1; got {c!r}")
         check_choice("rule", self.rule, ("fixed", "quantile"))
         check_choice("rounding", self.rounding, ("floor", "ceil"))
         check_choice("refit_labels", self.refit_labels, ("true", "voted"))
