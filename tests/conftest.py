@@ -5,19 +5,31 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from house import DENOISERS, NEEDS, REGRESSORS, estimator_classes, family_of
+from house import (
+    CLASSIFIERS,
+    DENOISERS,
+    NEEDS,
+    REGRESSORS,
+    estimator_classes,
+    family_of,
+)
+from labelled_problems import planted
 
 torch.set_num_threads(1)  # small SVDs lose to thread start-up
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
-FAMILIES = {"denoiser_class": DENOISERS, "regressor_class": REGRESSORS}
+FAMILIES = {
+    "denoiser_class": DENOISERS,
+    "regressor_class": REGRESSORS,
+    "classifier_class": CLASSIFIERS,
+}
 
 
 def pytest_generate_tests(metafunc):
     """Fill in the estimators found.
 
-    `estimator_class` is each of them, `denoiser_class` and `regressor_class` each of a
-    family, `knob` each with each of its parameters.
+    `estimator_class` is each of them, `denoiser_class`, `regressor_class` and
+    `classifier_class` each of a family, `knob` each with each of its parameters.
     """
     wanted = {"estimator_class": None, **FAMILIES}
     for name in wanted.keys() & set(metafunc.fixturenames):
@@ -64,6 +76,14 @@ def responses(rng):
 
 
 @pytest.fixture
-def given(gappy, responses):
+def catalogues():
+    """Counts 30 x 20 of mixtures of 3 signatures, and labels, -1 for every other."""
+    counts, labels, _, _ = planted(n=30, n_channels=20, depth=300)
+    return counts.astype(float), np.where(np.arange(30) % 6 < 3, labels, -1)
+
+
+@pytest.fixture
+def given(gappy, responses, catalogues):
     """Data to fit an estimator of a class to, as a tuple."""
-    return lambda cls: {DENOISERS: gappy[1:], REGRESSORS: responses}[family_of(cls)]
+    data = {DENOISERS: gappy[1:], REGRESSORS: responses, CLASSIFIERS: catalogues}
+    return lambda cls: data[family_of(cls)]

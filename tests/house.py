@@ -15,6 +15,7 @@ import latentomics
 from latentomics.denoise import SoftImpute
 from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.regressor import MultitaskRegressor
+from latentomics.signatures.labelled_nmf import LabelledNMF
 
 CHAPTERS = {"denoise", "multitask", "signatures", "sensing"}
 DEEP = {"hidden": (8,), "learning_rate": 0.03, "init_scale": 0.1, "max_iter": 200}
@@ -23,6 +24,7 @@ SEARCH = {
     "grid": [{"fraction": 0.5}, {"fraction": 0.1}],
     "n_splits": 2,
 }
+NMF = {"n_components": 3, "n_runs": 2, "warm_up": 5, "max_iter": 60}
 # What an estimator needs to be made at all, or to be fast
 NEEDS = {
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
@@ -35,8 +37,11 @@ NEEDS = {
     },
     "KBMTL": {"n_components": 3},
     "PathSearch": SEARCH,
+    "PseudoLabelNMF": NMF,
     "ResidualThresholdedDMF": DEEP,
     "RobustPCA": {"max_iter": 200},
+    "SemiSupervisedNMF": NMF,
+    "SupervisedNMF": NMF,
     "TaskGroups": {**SEARCH, "group_size": 3},
 }
 NAMES_SEEN = {"feature_names_in_", "task_names_in_"}  # they depend on the input
@@ -58,10 +63,19 @@ DENOISERS = Family(
     },
 )
 REGRESSORS = Family(("X", "Y"), lambda model, X, Y: {"predict": model.predict(X)})
+CLASSIFIERS = Family(
+    ("X", "y"),
+    lambda model, X, y: {
+        "predict": model.predict(X),
+        "predict_proba": model.predict_proba(X)[:, 0],  # one number a sample, as y
+    },
+)
 
 
 def family_of(cls):
     """Return the family of an estimator class."""
+    if issubclass(cls, LabelledNMF):
+        return CLASSIFIERS
     return REGRESSORS if issubclass(cls, MultitaskRegressor) else DENOISERS
 
 

@@ -31,6 +31,18 @@ SEARCH = {
     "n_splits": 3,
     "random_state": 1,
 }
+NMF = {
+    "n_components": 2,
+    "lam_c": 0.4,
+    "lam_2": 0.1,
+    "n_runs": 3,
+    "update": "split",
+    "warm_up": 2,
+    "tol": 0.3,
+    "max_iter": 7,
+    "random_state": 1,
+    "dtype": "float32",
+}
 # For every parameter of every estimator another value, and in WITH what else must
 # be set for it to matter. An estimator or a parameter that is missing here fails.
 OTHER = {
@@ -115,6 +127,20 @@ OTHER = {
     },
     "PathSearch": SEARCH,
     "TaskGroups": {**SEARCH, "group_size": 2},
+    "SupervisedNMF": NMF,
+    "SemiSupervisedNMF": {**NMF, "unlabelled_weight": 0.5},
+    "PseudoLabelNMF": {
+        **NMF,
+        "unlabelled_weight": 0.5,
+        "threshold": 0.9,
+        "rule": "quantile",
+        "rounding": "ceil",
+        "soft": True,
+        "relabel": True,
+        "vote": True,
+        "refit_labels": "voted",
+        "max_rounds": 1,
+    },
 }
 WITH = {
     ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
@@ -132,6 +158,7 @@ WITH = {
     ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
     ("PathSearch", "estimator"): {"grid": None},
     ("TaskGroups", "estimator"): {"grid": None},
+    ("PseudoLabelNMF", "relabel"): {"soft": True},
 }
 # X -> what else `fit` must be given for a parameter to matter, and with which X
 FIT_WITH = {

@@ -9,7 +9,14 @@ from contextlib import nullcontext
 import numpy as np
 import pandas as pd
 import pytest
-from house import DENOISERS, REGRESSORS, estimator_classes, family_of, on, same_fit
+from house import (
+    CLASSIFIERS,
+    DENOISERS,
+    estimator_classes,
+    family_of,
+    on,
+    same_fit,
+)
 from house_bad import CASES, FEATURE_CASES, FILE_CASES, RESPONSE_CASES, table, with_cell
 
 from latentomics import denoise
@@ -18,7 +25,9 @@ from latentomics.data import read_table
 # parameter, or class and parameter -> bad values, and what the sentence says is allowed
 POSITIVE = ([0, -1.5, np.nan, np.inf, "1", None, True], "a positive number")
 WHOLE = ([0, -3, 2.5, np.nan, "9", None, True], "a whole number from 1 up")
+WHOLE_FROM_0 = ([-1, 0.5, None, "0"], "a whole number from 0 up")
 FROM_0 = ([-1e-9, np.nan, np.inf, "0", None], "a number from 0 up")
+FLAG = (["no", None, 2], r"one of \(")
 CHOICE = (["other", 7, ["mad"]], r"one of \(")
 BAD_VALUES = {
     "lam": POSITIVE,
@@ -52,7 +61,21 @@ BAD_VALUES = {
     "alpha": FROM_0,
     "tol": FROM_0,
     "validation_fraction": ([-0.1, np.nan, "0", None], "a number from 0 up"),
-    "random_state": ([-1, 0.5, None, "0"], "a whole number from 0 up"),
+    "random_state": WHOLE_FROM_0,
+    "warm_up": WHOLE_FROM_0,
+    "n_runs": WHOLE,
+    "max_rounds": WHOLE,
+    "lam_c": FROM_0,
+    "lam_2": POSITIVE,
+    "unlabelled_weight": FROM_0,
+    "threshold": ([0, 1, 1.5, np.nan, "1", None, True], "a number between 0 and 1"),
+    "update": CHOICE,
+    "rule": CHOICE,
+    "rounding": CHOICE,
+    "refit_labels": CHOICE,
+    "soft": FLAG,
+    "relabel": FLAG,
+    "vote": FLAG,
     "max_iter": WHOLE,
     "patience": WHOLE,
     "look_every": WHOLE,
@@ -60,7 +83,7 @@ BAD_VALUES = {
     "rank": WHOLE,
     "hidden": ([(), 100, None, "100"], "a tuple of widths"),
     ("DualBranchNMF", "hidden"): ([0, 2.5, (100,), None], "a whole number from 1 up"),
-    "accelerate": (["no", None, 2], r"one of \("),
+    "accelerate": FLAG,
     "loss": CHOICE,
     "scale": CHOICE,
     "init": CHOICE,
@@ -98,18 +121,20 @@ def write(content, path):
 
 def arguments(cls, **given):
     """A good table for each argument of fit; keywords replace it."""
-    good = {"X": table(), "Y": table()}
-    if family_of(cls) is REGRESSORS:
+    good = {"X": table(), "Y": table(), "y": [0, 1, 2, -1] * 3}
+    if family_of(cls) is not DENOISERS:
         good["X"] = good["X"].fillna(0)
+    if family_of(cls) is CLASSIFIERS:
+        good["X"] = good["X"].abs()
     return [{**good, **given}[name] for name in family_of(cls).arguments]
 
 
 def doors():
     """Every place where a matrix comes in, each with each bad one."""
     for cls in estimator_classes():
-        own = {"X": {DENOISERS: {}, REGRESSORS: FEATURE_CASES}[family_of(cls)]}
+        own = {"X": {} if family_of(cls) is DENOISERS else FEATURE_CASES}
         own["Y"] = RESPONSE_CASES
-        for name in family_of(cls).arguments:
+        for name in {"X", "Y"} & set(family_of(cls).arguments):  # y is no matrix
             for case, (bad, says) in CASES.items():
                 says = own[name].get(case, re.sub("^X", name, says))
                 label = f"{cls.__name__}-{name}-{case}"
@@ -166,13 +191,18 @@ def test_every_bad_value_of_every_parameter_is_refused(knob, make):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_what_is_masked_in_an_array_is_a_gap(estimator_class, make):
     name = family_of(estimator_class).arguments[-1]
-    gap = table().isna().to_numpy()
+    given, gap = table().to_numpy(), table().isna().to_numpy()
     hidden = table().fillna(1e9).to_numpy()
+    if name == "y":
+        given = arguments(estimator_class)[-1]
+        hidden = np.arange(12) % 4  # a class of their own, were they not masked
+        gap = hidden == 3
     masked = arguments(estimator_class, **{name: np.ma.array(hidden, mask=gap)})
-    plain = arguments(estimator_class, **{name: table().to_numpy()})
+    plain = arguments(estimator_class, **{name: given})
     assert same_fit(*(make(estimator_class).fit(*data) for data in (masked, plain)))
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_number_too_large_for_the_dtype_is_refused(
@@ -184,6 +214,10 @@ def test_a_number_too_large_for_the_dtype_is_refused(
     value = {"float32": 1e20, "float64": 1e155}[min(used)]
     name = family_of(estimator_class).arguments[place]
     bad = with_cell(3, 2, value, table().fillna(0))
+    if family_of(estimator_class) is CLASSIFIERS:  # only shares of it are squared
+        fit = model.fit(*arguments(estimator_class, X=bad.abs()))
+        assert np.isfinite(fit.predict_proba(bad.abs())).all()
+        return
     says = rf"^{name} must hold values of at most .* in {min(used)}; got 1\.0e\+"
     with pytest.raises(ValueError, match=says) as refusal:
         model.fit(*arguments(estimator_class, **{name: bad}))

@@ -6,12 +6,24 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from house import DENOISERS, REGRESSORS, family_of, learned, on, same, same_fit
+from house import (
+    CLASSIFIERS,
+    DENOISERS,
+    REGRESSORS,
+    family_of,
+    learned,
+    on,
+    same,
+    same_fit,
+)
 from house_values import FIT_WITH, OTHER, SILENT, WITH
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore::sklearn.exceptions.DataConversionWarning",  # one column as a vector
+)
 
 
 @pytest.fixture
@@ -21,9 +33,10 @@ def X(gappy, rng):
 
 
 @pytest.fixture
-def data_of(X, responses):
+def data_of(X, responses, catalogues):
     """What an estimator of a class is fitted to."""
-    return lambda cls: {DENOISERS: (X,), REGRESSORS: responses}[family_of(cls)]
+    data = {DENOISERS: (X,), REGRESSORS: responses, CLASSIFIERS: catalogues}
+    return lambda cls: data[family_of(cls)]
 
 
 @pytest.fixture
@@ -49,7 +62,8 @@ def test_a_second_fit_equals_the_first(estimator_class, make, data):
     model = make(estimator_class).fit(*data)
     first = pickle.loads(pickle.dumps(model))
     assert same_fit(model.fit(*data), first)
-    other = make(estimator_class).fit(*(2 * M + np.arange(M.shape[1]) for M in data))
+    unlike = (2 * M + np.arange(M.shape[1]) if M.ndim == 2 else M[::-1] for M in data)
+    other = make(estimator_class).fit(*unlike)
     assert same_fit(other.fit(*data), first), "something of an earlier fit is left"
 
 
@@ -94,6 +108,14 @@ def test_predictions_are_the_callers_own(regressor_class, make, responses):
     before = model.predict(responses[0]).copy()
     model.predict(responses[0])[:] = 99
     assert_array_equal(model.predict(responses[0]), before)
+
+
+def test_classes_and_exposures_are_the_callers_own(classifier_class, make, catalogues):
+    model = make(classifier_class).fit(*catalogues)
+    for method in (model.predict, model.predict_proba, model.transform):
+        before = method(catalogues[0]).copy()
+        method(catalogues[0])[:] = 99
+        assert_array_equal(method(catalogues[0]), before)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,7 +16,6 @@ from latentomics.base import (
     check_choice,
     check_not_negative,
     check_positive,
-    check_shape,
     check_table,
     check_whole,
     first,
@@ -96,7 +96,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         """Return the most probable class of each sample."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     @property
     def n_iter_(self):
@@ -129,7 +130,12 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def _profiles(self, X, reset):
         """Return rows that sum to 1."""
-        check_shape(X)
+        X = _as_array(X)
+        if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
+            raise ValueError(
+                f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
+                "your data: X[None] is one sample"
+            )
         check_table(X)
         names = getattr(self, "feature_names_in_", None)
         if not reset and names is not None and isinstance(X, pd.DataFrame):
@@ -164,9 +170,9 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Set `classes_`, and return the number of each class, -1 for unlabelled."""
         if np.ma.isMaskedArray(y):
             y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
-        y = np.asarray(y, dtype=None if hasattr(y, "dtype") else object)
+        y = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
         if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
+            y = column_or_1d(y, warn=True)
         if y.shape != (n,):
             raise ValueError(
                 f"y must have a label for each of the {n} samples; got shape {y.shape}"
@@ -185,7 +191,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         self.classes_, labels = np.unique(known, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y must hold at least 2 classes; got 1 class, {self.classes_.item(0)!r}"
+                "y must hold at least 2 classes; got 1 class, "
+                f"{self.classes_.item(0)!r}"
             )
         codes = np.full(n, UNLABELLED)
         codes[~free] = labels
@@ -229,6 +236,17 @@ def fit_together(models, X, y):
     for place, model in enumerate(models):
         model._finish(profiles, codes, part(runs, place, model))
     return models
+
+
+def _as_array(X):
+    """Return a table as it is, anything else as an array, if its rows let it."""
+    if hasattr(X, "shape"):
+        return X
+    try:
+        array = np.asarray(X)
+    except ValueError:  # rows of unequal lengths, which check_table refuses well
+        return X
+    return array if array.ndim else X
 
 
 def class_weights(E, codes, n_classes, lam_2):
