@@ -71,13 +71,17 @@ def losses(problem, state):
 
 def label_losses(problem, state):
     """Return what stands in the brackets, shape (R,)."""
-    z = logits(state)
-    labelled = z.logsumexp(dim=1) - (problem.Y * z).sum(dim=1)
-    loss = (problem.labelled * labelled).sum(dim=1)
-    if problem.unlabelled:
-        free = (1 - problem.labelled) * _with_dustbin(z).logsumexp(dim=1)
-        loss = loss + problem.unlabelled * free.sum(dim=1)
+    loss = _surprise(problem, logits(state)).sum(dim=1)
     return loss + problem.lam_2 * state.W.square().sum((1, 2))
+
+
+def _surprise(problem, z):
+    """Return the label term of each sample, shape (R, N)."""
+    loss = problem.labelled * (z.logsumexp(dim=1) - (problem.Y * z).sum(dim=1))
+    if not problem.unlabelled:
+        return loss
+    free = problem.unlabelled * (1 - problem.labelled)
+    return loss + free * _with_dustbin(z).logsumexp(dim=1)
 
 
 def label_slope(problem, state):
@@ -116,35 +120,90 @@ def update_signatures(problem, state):
 
 
 def update_exposures(problem, state, labels=True):
-    r"""Return E after coordinate descent on a bound that touches the loss.
+    r"""Return E after a sweep of coordinate descent on a quadratic, sample by sample.
 
-    The softmax's Hessian is at most :math:`\tfrac12 (I - 1 1^\top / O)` (Bohning
-    1992), so in each row the loss is at most a quadratic with Hessian :math:`2 S
-    S^\top + \lambda_c \ell \tfrac12 W_c W_c^\top`, :math:`W_c` the weights without
-    their mean over classes (book: ``eq-bohning``).
+    The quadratic is the misfit and the softmax's expansion to second order. Where a
+    sample's loss rises with it, it is a bound that touches the loss instead: the
+    softmax's Hessian is at most :math:`\tfrac12 (I - 1 1^\top / O)` (Bohning 1992), so
+    that in each row the loss is at most a quadratic with Hessian :math:`2 S S^\top +
+    \lambda_c \ell \tfrac12 W_c W_c^\top`, :math:`W_c` the weights without their mean
+    over classes (book: ``eq-bohning``).
+    """
+    if not labels:
+        return _sweep(problem, state)
+    E = _sweep(problem, state, *_local_bend(problem, state))
+    before, after = (
+        _sample_losses(problem, replace(state, E=each)) for each in (state.E, E)
+    )
+    worse = ~(after <= before)[:, None]
+    if not worse.any():
+        return E
+    return torch.where(worse, _sweep(problem, state, *_safe_bend(problem, state)), E)
+
+
+def _sweep(problem, state, bend=None, size=0.0):
+    """Set each exposure in turn to the least of the quadratic, or to 0.
+
+    `bend` takes a change of the logits, (R, O, N), to that of their slope; `size`,
+    (R, K, N), is what it adds to the curvature along each exposure.
     """
     S, E, W = state.S, state.E.clone(), state.W
-    gram = 2 * (S @ S.mT)
-    target = 2 * _weights_of(S, problem.X)
-    bends = _curvatures(problem, W) if labels else []
-    if labels:
-        slope = problem.lam_c[:, None, None] * (W @ label_slope(problem, state))
-        for bend, weight in bends:
-            slope = slope - (bend @ E) * weight[:, None]
-        target = target - slope
-    size = gram.diagonal(dim1=1, dim2=2)[..., None].expand_as(E)
-    for bend, weight in bends:
-        size = size + weight[:, None] * bend.diagonal(dim1=1, dim2=2)[..., None]
+    gram, target = 2 * (S @ S.mT), 2 * _weights_of(S, problem.X)
+    size = size + gram.diagonal(dim1=1, dim2=2)[..., None]
+    if bend:
+        slope = label_slope(problem, state)
+        target = target - problem.lam_c[:, None, None] * (W @ slope)
+        change = torch.zeros_like(slope)
     pace = problem.alive[..., None] / size.clamp(min=torch.finfo(E.dtype).tiny)
-    stacked = torch.stack([gram, *(bend for bend, _ in bends)], dim=2)
     for k in range(E.shape[1]):
-        parts = stacked[:, k] @ E  # (R, number of quadratics, N)
-        pull = parts[:, 0]
-        for i, (_, weight) in enumerate(bends, start=1):
-            pull = torch.addcmul(pull, weight, parts[:, i])
-        moved = torch.addcmul(E[:, k], target[:, k] - pull, pace[:, k])
-        E[:, k] = moved.clamp_(min=0)
+        pull = gram[:, k, None] @ E
+        if bend:
+            pull = pull + W[:, k, None] @ bend(change)
+        moved = torch.addcmul(E[:, k], target[:, k] - pull[:, 0], pace[:, k])
+        moved = moved.clamp_(min=0)
+        if bend:
+            move = (moved - E[:, k])[:, None]
+            change = torch.baddbmm(change, W[:, k, :, None], move)
+        E[:, k] = moved
     return E
+
+
+def _local_bend(problem, state):
+    """Return the label terms' second derivative where we are; see `_sweep`."""
+    z, free = logits(state), problem.unlabelled * (1 - problem.labelled)
+    P, weight = z.softmax(dim=1), problem.labelled
+    if problem.unlabelled:
+        none = _with_dustbin(z).softmax(dim=1)[:, :-1]
+        P, weight = torch.where(free[:, None] > 0, none, P), weight + free
+    weight = (problem.lam_c[:, None] * weight)[:, None]
+
+    def bend(change):
+        pulled = P * change
+        return weight * (pulled - P * pulled.sum(dim=1, keepdim=True))
+
+    W = state.W
+    return bend, weight * (W.square() @ P - (W @ P).square())
+
+
+def _safe_bend(problem, state):
+    """Return the bound of the label terms' second derivative; see `_sweep`."""
+    W, half = state.W, problem.lam_c[:, None, None] / 2
+    known = half * problem.labelled[:, None]
+    both = known + half * problem.unlabelled * (1 - problem.labelled)[:, None]
+
+    def bend(change):
+        return both * change - known * change.mean(dim=1, keepdim=True)
+
+    square = W.square().sum(dim=2, keepdim=True)
+    shared = W.shape[2] * W.mean(dim=2, keepdim=True).square()
+    return bend, both * square - known * shared
+
+
+def _sample_losses(problem, state):
+    """Return what each sample adds to L, but for a constant, shape (R, N)."""
+    S, E = state.S, state.E
+    fit = (E * (S @ S.mT @ E - 2 * _weights_of(S, problem.X))).sum(dim=1)
+    return fit + problem.lam_c[:, None] * _surprise(problem, logits(state))
 
 
 def update_weights(problem, state):
@@ -212,17 +271,6 @@ def _solve(bend, slope):
     size = bend.diagonal(dim1=1, dim2=2).amax(dim=1).clamp(min=number.tiny)
     more = 100 * number.eps * size[:, None, None] * torch.eye(bend.shape[1]).to(bend)
     return torch.cholesky_solve(slope, torch.linalg.cholesky(bend + more))
-
-
-def _curvatures(problem, W):
-    """Return (bend (R, K, K), weight (R, N)) of each quadratic of the bound."""
-    centred = W - W.mean(dim=2, keepdim=True)
-    scale = 0.5 * problem.lam_c[:, None, None]
-    bends = [(scale * centred @ centred.mT, problem.labelled)]
-    if problem.unlabelled:
-        free = problem.unlabelled * (1 - problem.labelled)
-        bends.append((scale * W @ W.mT, free))
-    return bends
 
 
 def _with_dustbin(z):
