@@ -119,12 +119,33 @@ def test_one_attempt_at_a_time_ends_at_the_same(rng, monkeypatch, name):
     assert_allclose(ours(X, S), theirs(X, S), atol=1e-9)
 
 
-def test_samples_that_are_no_mixture_with_a_gap_left_end_soon(rng, monkeypatch):
-    """Exact mixtures of few of many signatures: what is absent is absent by a hair."""
+def never(*args):
+    raise AssertionError("left to SciPy")
+
+
+def test_mixtures_of_few_of_many_signatures_end_soon(rng, monkeypatch):
+    """What is absent is absent by a hair."""
+    monkeypatch.setattr(module, "_one_by_one", never)
     monkeypatch.setattr(module, "ROUNDS", 2)
     S = signatures(rng, 79)
     E = rng.dirichlet(np.full(7, 0.3), 50)
     assert_allclose(ours(E @ S[:7], S), np.pad(E, ((0, 0), (0, 72))), atol=1e-9)
+
+
+def test_one_sweep_and_exchanges_are_enough_for_most(rng, monkeypatch):
+    monkeypatch.setattr(module, "_one_by_one", never)
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    monkeypatch.setattr(module, "SWEEPS", 1)
+    S = signatures(rng, 30)
+    X = rng.dirichlet(np.full(96, 0.3), 50)
+    assert_allclose(ours(X, S), theirs(X, S), atol=1e-9)
+
+
+def test_what_keeps_the_solution_apart_costs_no_digits(rng):
+    S = signatures(rng, 3)
+    S = np.vstack([S, S + 1e-3 * rng.random(S.shape)])  # 1e-6 in their products
+    E = rng.uniform(0.1, 1, (20, 6))
+    assert_allclose(ours(E @ S, S), E, atol=1e-9)
 
 
 def test_single_precision_is_close(rng):

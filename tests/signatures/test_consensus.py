@@ -62,6 +62,34 @@ def test_it_is_the_best_of_all_partitions(n_runs, K, seed):
         assert_allclose(components[k], runs[labels == k].mean(axis=0), rtol=1e-12)
 
 
+def literal_consensus(runs, first):
+    """Match to the centroids by trying all orders, until nothing moves."""
+    runs = runs / runs.sum(axis=2, keepdims=True)
+    K, centroids, labels = runs.shape[1], runs[first], None
+    orders = np.array(list(permutations(range(K))))
+    while True:
+        fits = [
+            [np.trace(cosine(S, centroids[order])) for order in orders] for S in runs
+        ]
+        before, labels = labels, orders[np.argmax(fits, axis=1)]
+        if before is not None and (before == labels).all():
+            return labels
+        centroids = np.array([runs[labels == k].mean(axis=0) for k in range(K)])
+
+
+def test_the_best_start_wins_where_starts_end_differently(rng):
+    differ = 0
+    for _ in range(12):
+        runs = rng.dirichlet(np.full(6, 0.5), (7, 4))
+        ends = [literal_consensus(runs, first) for first in range(7)]
+        scores = [literal_silhouettes(runs, labels).mean() for labels in ends]
+        _, stability, labels = consensus(runs)
+        assert_allclose(stability.mean(), max(scores), rtol=1e-10)
+        assert same_partition(labels, ends[int(np.argmax(scores))])
+        differ += max(scores) > scores[0] + 1e-6
+    assert differ > 3
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(2, 5))
 @settings(max_examples=25, deadline=None)
 def test_stability_is_the_mean_silhouette_of_each_cluster(seed, n_runs, K):

@@ -13,7 +13,9 @@ from latentomics.signatures.pseudo import draw_pseudo_labels, votes
 from latentomics.signatures.refit import refit_exposures
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-HOW = {"n_runs": 3, "warm_up": 10, "max_iter": 60, "tol": 1e-2, "device": "cpu"}
+# so short that runs believe different things
+HOW = {"n_runs": 3, "warm_up": 0, "max_iter": 10, "tol": 1e-2, "device": "cpu"}
+SURE = 0.9
 N = 45
 
 
@@ -42,7 +44,7 @@ class Watched(PseudoLabelNMF):
 
 
 def watched(data, **given):
-    return Watched(3, **{**HOW, "threshold": 0.6, **given}).fit(*data[:2])
+    return Watched(3, **{**HOW, "threshold": SURE, **given}).fit(*data[:2])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def watched(data, **given):
     [
         {},
         {"rounding": "ceil"},
-        {"rule": "quantile"},
+        {"rule": "quantile", "threshold": 0.5},
         {"soft": True},
         {"relabel": True},
         {"soft": True, "relabel": True},
@@ -68,8 +70,8 @@ def test_each_phase_is_given_what_algorithm_1_says(data, given):
     streams = [np.random.default_rng([seed, 0 if vote else r]) for r in range(3)]
     Y = [np.eye(3)[:, codes % 3] * known for _ in range(3)]
     free, ended = [~known for _ in range(3)], set()
-    how = {"threshold": 0.6}
-    how |= {k: given[k] for k in ("rule", "rounding") if k in given}
+    how = {"threshold": SURE}
+    how |= {k: given[k] for k in ("rule", "rounding", "threshold") if k in given}
     for phase, seen in enumerate(model.seen):
         if phase:
             P = model.seen[phase - 1]["P"]
@@ -110,6 +112,10 @@ def test_each_phase_is_given_what_algorithm_1_says(data, given):
     ]
     assert_array_equal(model.runs_["n_rounds"], last)
     assert model.history_.groupby("run")["phase"].max().tolist() == last
+
+
+def test_each_run_ends_when_it_is_through(data):
+    assert watched(data).runs_["n_rounds"].nunique() == 3
 
 
 def test_the_same_number_of_each_class_and_no_labelled_sample(data):

@@ -76,7 +76,6 @@ def bootstrap_exposures(
     rng = np.random.default_rng(random_state)
     total = counts.sum(axis=1)
     shares = counts / np.maximum(total, 1)[:, None]
-    shares[total == 0] = 1 / counts.shape[1]  # nothing is drawn from it
     drawn = [
         refit_exposures(rng.multinomial(total.astype(int), shares), signatures)
         for _ in range(n_resamples)
