@@ -14,12 +14,11 @@ FORMATS = {
     "csv": True,
     "tsv": True,
     "txt": True,
-    "all": False,  # what SigProfiler calls its tables
     "parquet": False,
     "xlsx": False,
     "h5ad": False,
 }
-DELIMITERS = {"csv": ",", "tsv": "\t", "txt": "\t", "all": "\t"}
+DELIMITERS = {"csv": ",", "tsv": "\t", "txt": "\t"}
 
 
 def read_grid(path, kind, sheet=None):

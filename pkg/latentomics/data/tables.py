@@ -17,10 +17,9 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     Parameters
     ----------
     path : str or path
-        A .csv (commas), .tsv or .txt (tabs), these also as .gz; .all (tabs, as
-        SigProfiler names its tables); .parquet, .xlsx or .h5ad. Text is UTF-8 with
-        decimal points. The first line holds the column names. Missing values are
-        empty cells, NA, N/A, NaN, NULL or None.
+        A .csv (commas), .tsv or .txt (tabs), these also as .gz; .parquet, .xlsx or
+        .h5ad. Text is UTF-8 with decimal points. The first line holds the column
+        names. Missing values are empty cells, NA, N/A, NaN, NULL or None.
     row_names : bool, default=True
         Whether the first column names the rows; otherwise they are numbered from 0.
         A .parquet file that stores an index and an .h5ad file have row names anyway.
@@ -52,8 +51,8 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     zipped = path.name.lower().endswith(".gz")
     if kind not in FORMATS or (zipped and not FORMATS[kind]):
         raise ValueError(
-            f"{path.name} must end in .csv, .tsv or .txt (also with .gz), .all, "
-            f".parquet, .xlsx or .h5ad; got {path.suffix or 'no extension'}"
+            f"{path.name} must end in .csv, .tsv or .txt (also with .gz), .parquet, "
+            f".xlsx or .h5ad; got {path.suffix or 'no extension'}"
         )
     if sheet is not None and kind != "xlsx":
         raise ValueError(f"sheet is for .xlsx files; got {sheet!r} for {path.name}")

@@ -1,6 +1,8 @@
 """Catalogues and signatures in files, as SigProfiler writes and reads them."""
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -41,7 +43,7 @@ def read_catalogue(path, *, sheet=None):
         number is missing, negative or infinite.
     """
     name = Path(path).name
-    table = align_channels(read_table(path, transpose=True, sheet=sheet), name)
+    table = align_channels(_read(Path(path), sheet), name)
     values = table.to_numpy()
     wrong = np.argwhere(~(values >= 0))
     if len(wrong):
@@ -52,6 +54,14 @@ def read_catalogue(path, *, sheet=None):
             f"{table.index[i]!r}, channel {table.columns[j]}"
         )
     return table.astype(int) if (values == np.floor(values)).all() else table
+
+
+def _read(path, sheet):
+    if path.suffix != ".all" or not path.is_file():
+        return read_table(path, transpose=True, sheet=sheet)
+    with TemporaryDirectory() as folder:  # tabs under another name
+        copy = shutil.copy(path, Path(folder) / f"{path.name}.txt")
+        return read_table(copy, transpose=True, sheet=sheet)
 
 
 def write_catalogue(table, path):
