@@ -161,6 +161,13 @@ def test_a_run_once_unsettled_stays_so(data):
     assert not runs.settled.any()
 
 
+def test_with_tol_0_not_even_a_loss_that_stays_is_settled(data):
+    runs = start(data)
+    settle(runs, range(3), phase=0, tol=0, max_iter=30, update=lambda p, s: s)
+    assert (runs.n_iter == 30).all()
+    assert not runs.settled.any()
+
+
 @pytest.mark.parametrize(("rise", "fine"), [(1e-14, True), (1e-9, False)])
 def test_a_loss_that_rises_is_not_settled(data, rise, fine):
     runs = start(data)
