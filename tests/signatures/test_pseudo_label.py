@@ -57,6 +57,7 @@ def watched(data, **given):
         {"relabel": True},
         {"soft": True, "relabel": True},
         {"vote": True},
+        {"vote": True, "soft": True},
         {"max_rounds": 2},
         {"random_state": 3},
     ],

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.data import load
 from latentomics.signatures import SemiSupervisedNMF
+from latentomics.signatures import runs as module
 from latentomics.signatures.blocks import losses, step
 from latentomics.signatures.runs import (
     Setting,
@@ -184,16 +185,27 @@ def test_a_loss_that_rises_is_not_settled(data, rise, fine):
     assert (runs.settled == fine).all()
 
 
-def test_rounding_of_a_perfect_fit_is_no_rise(data):
-    S = np.random.default_rng(0).dirichlet(np.full(8, 0.1), 2)
-    X = np.random.default_rng(1).dirichlet([0.3, 0.3], 40) @ S
-    Y, known = np.zeros((2, 40)), np.zeros(40, bool)
-    runs = start((X, Y, known), [Setting(2, 0.0, 1e-3)])
-    settle(runs, range(3), phase=0, tol=1e-4, max_iter=400)
-    assert (np.diff(pd.DataFrame(runs.history)["loss"]) > 0).any()
-    before = runs.settled.copy()
-    settle(runs, range(3), phase=1, tol=1.0, max_iter=100)
-    assert_array_equal(runs.settled, before)
+def scripted(data, monkeypatch, told, tol):
+    """A run of which nothing is known but its losses, look by look."""
+    runs, told = start(data, n_runs=1), iter(told)
+    monkeypatch.setattr(
+        module, "losses", lambda p, s: torch.tensor([next(told)]).double()
+    )
+    settle(runs, [0], phase=0, tol=tol, max_iter=50, update=lambda p, s: s)
+    return int(runs.n_iter[0]), bool(runs.settled[0])
+
+
+def test_a_change_is_a_share_of_what_is_left(data, monkeypatch):
+    falls = [100.0, 80, 60, 45, 34, 26]  # by a fifth to a quarter of what was before
+    assert scripted(data, monkeypatch, falls, 0.26) == (50, False)
+    assert scripted(data, monkeypatch, falls, 0.34) == (20, True)
+
+
+def test_rounding_of_a_perfect_fit_is_no_rise(data, monkeypatch):
+    """A loss is a difference of sums as large as the squares of X."""
+    for rise, fine in ((1e-13, True), (1e-10, False)):
+        told = [1e-6, 1e-6 + rise, 1e-6 + rise]
+        assert scripted(data, monkeypatch, told, 1e-3) == (20, fine)
 
 
 def test_an_update_that_diverges_is_said(data):
