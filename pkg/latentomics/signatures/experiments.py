@@ -4,12 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.base import check_whole
 from latentomics.signatures.labelled_nmf import UNLABELLED
+from latentomics.signatures.pseudo_label import PseudoLabelNMF
+from latentomics.signatures.selection import select
+from latentomics.signatures.semi_supervised import SemiSupervisedNMF
+from latentomics.signatures.supervised import SupervisedNMF
+
+# what the published pseudo-labels lack: no class starves, runs agree, labels count
+OURS = {"rule": "quantile", "vote": True, "refit_labels": "voted"}
 
 COLUMNS = [
     "method",
@@ -115,6 +123,81 @@ def two_domains(
         np.concatenate([fit[1], truth[pool]]),
         tests,
     )
+
+
+def made_domains(made):
+    """Return planted domains as :class:`Domains`: lines, and the pool without labels.
+
+    Parameters
+    ----------
+    made : PlantedDomains
+    """
+    classes = np.unique(made.train.labels)
+
+    def codes(samples):
+        return np.searchsorted(classes, samples.labels)
+
+    fit, pool = codes(made.train), codes(made.pool)
+    return Domains(
+        np.vstack([made.train.counts, made.pool.counts]),
+        np.concatenate([fit, np.full(len(pool), UNLABELLED)]),
+        np.concatenate([made.train.parents, made.pool.parents]).astype(str),
+        np.concatenate([fit, pool]),
+        {
+            "cell_line": (made.test.counts.to_numpy(), codes(made.test)),
+            "patient": (made.patients.counts.to_numpy(), codes(made.patients)),
+        },
+    )
+
+
+def judged_methods(domains, grid, *, classes=None, progress=None, **given):
+    """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and two baselines.
+
+    S-NMF and SS-NMF each choose from `grid` by :func:`select`; PSS-NMF takes what
+    SS-NMF chose. "lam_c_0" is SS-NMF without labels in the factorization, with its
+    own choice; "raw96_logistic" has no signatures.
+
+    Parameters
+    ----------
+    domains : Domains
+    grid : dict
+        As of :func:`select`.
+    classes : list, optional
+        As of :func:`judged`.
+    progress : callable, optional
+        As ``tqdm.auto.tqdm``.
+    **given
+        To all estimators, such as `n_runs`, `random_state`, `device`.
+
+    Returns
+    -------
+    scores : DataFrame
+        As of :func:`judged`, with the parameters chosen.
+    selections : dict of str to Selection
+    """
+    how = {"groups": domains.groups, "progress": progress}
+    semi, none = SemiSupervisedNMF(**given), grid | {"lam_c": (0.0,)}
+    selections = {
+        "s_nmf": select(SupervisedNMF(**given), domains.X, domains.y, grid, **how),
+        "ss_nmf": select(semi, domains.X, domains.y, grid, **how),
+        "lam_c_0": select(semi, domains.X, domains.y, none, **how),
+    }
+    chosen = {name: found.params for name, found in selections.items()}
+    models = {
+        "s_nmf": SupervisedNMF(**given),
+        "ss_nmf": semi,
+        "lam_c_0": clone(semi),
+        "pss_nmf_published": PseudoLabelNMF(**given),
+        "pss_nmf": PseudoLabelNMF(**OURS, **given),
+    }
+    parts = []
+    for name, model in models.items():
+        params = chosen.get(name, chosen["ss_nmf"])
+        model.set_params(**params).fit(domains.X, domains.y)
+        parts.append(judged(name, model, domains, classes).assign(**params))
+    raw = RawLogistic().fit(domains)
+    parts.append(judged("raw96_logistic", raw, domains, classes))
+    return pd.concat(parts, ignore_index=True), selections
 
 
 def _resampled(counts, y, rows, n, rng):
