@@ -1,12 +1,21 @@
 """Two domains: nothing of a test sample is in a fit, and scores are those by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import f1_score
 
 from latentomics.signatures import PseudoLabelNMF, SupervisedNMF
-from latentomics.signatures.experiments import RawLogistic, judged, two_domains
+from latentomics.signatures.channels import CHANNELS
+from latentomics.signatures.experiments import (
+    RawLogistic,
+    judged,
+    judged_methods,
+    made_domains,
+    two_domains,
+)
+from latentomics.signatures.simulate import PROCESSES, planted_domains
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FAST = {"n_runs": 2, "max_iter": 40, "warm_up": 20, "device": "cpu"}
@@ -142,3 +151,42 @@ def test_raw_profiles_of_patients_have_no_say(easy):
     two = RawLogistic().fit(easy)
     labelled = easy.X[easy.labelled]
     assert_allclose(two.predict_proba(labelled), one[easy.labelled])
+
+
+@pytest.fixture
+def made_world(rng):
+    names = [*PROCESSES]
+    table = pd.DataFrame(rng.dirichlet(np.full(96, 0.1), len(names)), names, CHANNELS)
+    return planted_domains(table, n_lines=8, n_patients=6, n_parents=4)
+
+
+def test_planted_domains_hide_the_labels_of_the_pool(made_world):
+    d = made_domains(made_world)
+    assert_array_equal(d.labelled, np.arange(56) < 32)
+    classes = np.unique(made_world.train.labels)
+    assert_array_equal(classes[d.truth[:32]], made_world.train.labels)
+    assert_array_equal(classes[d.truth[32:]], made_world.pool.labels)
+    assert_array_equal(d.X[32:], made_world.pool.counts)
+    assert_array_equal(d.groups[:32], made_world.train.parents)
+    X, y = d.tests["patient"]
+    assert_array_equal(X, made_world.patients.counts)
+    assert_array_equal(classes[y], made_world.patients.labels)
+    assert_array_equal(d.tests["cell_line"][0], made_world.test.counts)
+
+
+def test_every_method_is_selected_fitted_and_judged(made_world):
+    d = made_domains(made_world)
+    grid = {"n_components": (4, 5), "lam_c": (0.1,), "lam_2": (0.01,)}
+    scores, selections = judged_methods(d, grid, **FAST)
+    assert len(scores) == 2 * 6
+    by_method = scores.set_index(["method", "domain"])
+    for name in ("s_nmf", "ss_nmf", "lam_c_0"):
+        params = selections[name].params
+        assert (by_method.loc[name, list(params)] == pd.Series(params)).all(axis=None)
+    assert (by_method.loc["lam_c_0", "lam_c"] == 0).all()
+    theirs = by_method.loc["ss_nmf", list(grid)]
+    assert by_method.loc["pss_nmf", list(grid)].equals(theirs)
+    assert by_method.loc["raw96_logistic", list(grid)].isna().all(axis=None)
+    alone = SupervisedNMF(**FAST, **selections["s_nmf"].params).fit(d.X, d.y)
+    row = judged("s_nmf", alone, d).set_index("domain").loc["patient"]
+    assert_allclose(by_method.loc[("s_nmf", "patient"), "macro_f1"], row["macro_f1"])
