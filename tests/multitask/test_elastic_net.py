@@ -7,7 +7,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from latentomics.multitask import elastic_net
 from latentomics.multitask.elastic_net import (
     PAPER_RATIOS,
     ElasticNetPerTask,
@@ -347,8 +346,3 @@ def test_a_missing_backend_is_said(data, monkeypatch, name, extra):
         ElasticNetPerTask(backend=name).fit(*data)
     with pytest.raises(ImportError, match=message):
         ElasticNetPerTask(backend=name).fit_path(*data)
-
-
-def test_drugs_may_choose_their_own_point():
-    assert ElasticNetPerTask.per_task
-    assert elastic_net.RIDGE_AS == 0.001

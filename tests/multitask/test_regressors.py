@@ -117,11 +117,20 @@ def test_lines_may_be_twice_in_the_data(regressor_class, fit, responses):
     assert np.isfinite(model.predict(X)).all()
 
 
-def test_a_constant_feature_is_no_burden(regressor_class, fit, responses):
+CLOSE = {ElasticNetPerTask: {"tol": 1e-10}}  # celer steps by the number of features
+
+
+def test_a_constant_feature_changes_nothing(regressor_class, make, responses):
     X, Y = responses
-    X = np.column_stack([X, np.full(30, 5.0)])
-    model = fit(regressor_class, X, Y)
-    assert np.isfinite(model.predict(X)).all()
+    # a tenth: the mean of thirty is not one exactly
+    more = np.insert(X, 7, 0.1, axis=1)
+    given = CLOSE.get(regressor_class, {})
+    one, two = (make(regressor_class, **given).fit(M, Y) for M in (X, more))
+    assert_allclose(two.predict(more), one.predict(X), atol=1e-6)
+    if hasattr(one, "coef_"):
+        expected = np.insert(one.coef_, 7, 0, axis=0)
+        assert_allclose(two.coef_, expected, atol=1e-6)
+        assert_allclose(two.coef_[7], 0, atol=1e-12)
 
 
 SLACK = {KBMTL: 0.5}  # its kernel of constant features is 1, a second intercept
@@ -152,6 +161,17 @@ def test_a_constant_drug_is_no_burden(regressor_class, fit, responses):
     Y = np.where(np.arange(6) == 2, np.where(np.isnan(Y), np.nan, 4.0), Y)
     predicted = fit(regressor_class, X, Y).predict(X)
     assert np.isfinite(predicted).all()
+
+
+# Lines move all drugs alike, or hidden features do
+SHARED = {"DrugAndLineEffects", "KBMTL"}
+
+
+@regressors(SHARED)
+def test_a_constant_drug_among_others_is_predicted_as_such(cls, fit, responses):
+    X, Y = responses
+    Y = np.where(np.arange(6) == 2, np.where(np.isnan(Y), np.nan, 4.0), Y)
+    assert_allclose(fit(cls, X, Y).predict(X)[:, 2], 4, rtol=1e-9)
 
 
 def test_only_constant_drugs_are_predicted_as_such(regressor_class, fit, responses):

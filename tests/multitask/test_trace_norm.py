@@ -1,5 +1,7 @@
 """All four solvers of the trace-norm problem against a convex solver and by hand."""
 
+from itertools import product
+
 import cvxpy as cp
 import numpy as np
 import pytest
@@ -30,6 +32,16 @@ def data(request, rng):
     return made(rng, 12, 7, 5, request.param)
 
 
+SHAPES = {"lines": (12, 7, 5), "features": (8, 20, 5), "drugs": (6, 10, 9)}
+
+
+@pytest.fixture(params=product(SHAPES, (0.0, 0.25)), ids="{0[0]}-{0[1]}".format)
+def any_shape(request, rng):
+    """More lines, more features than lines, or more drugs than lines."""
+    most, gaps = request.param
+    return made(rng, *SHAPES[most], gaps)
+
+
 def objective(X, Y, W, b, lam):
     """The docstring's formula, written out again."""
     return np.nansum((Y - X @ W - b) ** 2) / 2 + lam * np.linalg.svd(W)[1].sum()
@@ -49,10 +61,7 @@ def optimum(X, Y, lam):
     return problem.solve(solver="CLARABEL")
 
 
-@pytest.mark.parametrize("share", SHARES)
-def test_every_solver_meets_the_convex_solver(data, share):
-    X, Y = data
-    lam = share * lam_max(X, Y)
+def meet_the_convex_solver(X, Y, lam):
     least = optimum(X, Y, lam)
     for solver in SOLVERS:
         fit = TraceNormRegressor(lam, solver=solver, tol=1e-8).fit(X, Y)
@@ -62,9 +71,20 @@ def test_every_solver_meets_the_convex_solver(data, share):
         assert fit.gap_ <= 1e-8
 
 
+@pytest.mark.parametrize("share", SHARES)
+def test_every_solver_meets_the_convex_solver(any_shape, share):
+    meet_the_convex_solver(*any_shape, share * lam_max(*any_shape))
+
+
+def test_a_drug_measured_on_3_lines_meets_the_convex_solver(rng):
+    X, Y = made(rng, 12, 7, 5, 0.25)
+    Y[:, 2] = [1.0, 2.0, 4.0] + 9 * [np.nan]
+    meet_the_convex_solver(X, Y, 0.1 * lam_max(X, Y))
+
+
 @every_solver
-def test_weights_vanish_from_lam_max_on_and_not_before(data, solver):
-    X, Y = data
+def test_weights_vanish_from_lam_max_on_and_not_before(any_shape, solver):
+    X, Y = any_shape
     top = lam_max(X, Y)
     above, below = (
         TraceNormRegressor(top * f, solver=solver, tol=1e-9).fit(X, Y)
@@ -102,8 +122,8 @@ def test_the_gap_bounds_how_far_the_objective_is(data, solver, share):
 
 
 @every_solver
-def test_the_conditions_of_the_optimum_hold(data, solver):
-    X, Y = data
+def test_the_conditions_of_the_optimum_hold(any_shape, solver):
+    X, Y = any_shape
     lam = 0.2 * lam_max(X, Y)
     fit = TraceNormRegressor(lam, solver=solver, tol=1e-10).fit(X, Y)
     R = np.nan_to_num(Y - fit.predict(X))

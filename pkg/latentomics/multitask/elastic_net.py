@@ -74,9 +74,9 @@ class ElasticNetPerTask(LinearRegressor):
         Stop at this duality gap, as a share of the loss of w = 0. No units. glmnet
         has no gap; it stops at a step of 1e-4 `tol`, which ends about as close.
     backend : {"celer", "glmnet", "sklearn"}, default="celer"
-        Who solves: celer [2], the extra `multitask`; glmnet, the extra `fast`, up to
-        five times as fast where features are strongly correlated, but GPL; or
-        scikit-learn, no extra, five to eight times as slow.
+        Who solves: celer [2], the extra `multitask`; glmnet, the extra `fast`, faster
+        where features are strongly correlated, but GPL; or scikit-learn, no extra
+        and the slowest.
 
     Attributes
     ----------

@@ -101,7 +101,8 @@ def nested_cv(
     ------
     ValueError
         If `setting` is none of the two, a number is not a whole one from 1 up, a
-        method is no such pair, or its lines are not those of `Y`.
+        method is no such pair, or its lines are not those of `Y`; or, once that fold
+        is reached, if a fold holds out every measured line of a drug.
     """
     check_choice("setting", setting, SETTINGS)
     Y = _checked(methods, Y)

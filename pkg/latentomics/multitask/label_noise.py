@@ -45,9 +45,9 @@ def informative_as_published(
     It takes them for independent, but all of them come from one vector y: should it
     correlate with the features by chance, all of its errors are small together. The
     more resamples, the surer a drug is called informative, with nothing new learned.
-    Of pure noise, 5 to 28 % passed at level .01, the more the weaker the penalty;
-    :func:`informative_calibrated` holds its level. The paper trains an elastic net
-    [1]; the ridge makes thousands of fits one product of matrices.
+    Of pure noise many times the level passes, the more the weaker the penalty (book:
+    ``ch-label-noise``); :func:`informative_calibrated` holds its level. The paper
+    trains an elastic net [1]; the ridge makes thousands of fits one product.
 
     Parameters
     ----------

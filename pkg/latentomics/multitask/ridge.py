@@ -64,8 +64,9 @@ class RidgePerTask(LinearRegressor):
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            Each ``{"multiple": m}``, lam as a multiple of the mean squared singular
-            value of the centred `X`; by default :func:`ridge_grid`.
+            Each ``{"multiple": m}``, lam as a multiple of the sum of squares of the
+            centred `X` over n_lines - 1, the mean squared singular value where features
+            outnumber lines; by default :func:`ridge_grid`.
 
         Returns
         -------
@@ -101,7 +102,7 @@ def ridge_grid(n_lams=30, largest=100.0, smallest=0.01):
     ----------
     n_lams : int, default=30
     largest, smallest : float, default=100.0, 0.01
-        Multiples of the mean squared singular value; even on the log scale.
+        Multiples as in :meth:`RidgePerTask.fit_path`; even on the log scale.
 
     Returns
     -------

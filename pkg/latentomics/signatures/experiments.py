@@ -1,7 +1,5 @@
 """Cell lines with labels, patients without: who names the patients' class best."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -9,7 +7,6 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_whole
 from latentomics.signatures.labelled_nmf import UNLABELLED
 from latentomics.signatures.pseudo_label import PseudoLabelNMF
 from latentomics.signatures.selection import select
@@ -29,125 +26,6 @@ COLUMNS = [
     "pseudo_precision",
     "mean_prob",
 ]
-
-
-@dataclass
-class Domains:
-    """Samples of two domains: what is learned from, and what is judged.
-
-    Attributes
-    ----------
-    X, y : arrays of shape (n, n_channels), (n,)
-        Counts of labelled cell lines, then of unlabelled patients, whose label is -1.
-    groups : array of shape (n,)
-        The cell line that a resample comes from; of patients, each its own.
-    truth : array of shape (n,)
-        Labels of all, for judging pseudo-labels only.
-    tests : dict of str to (counts, labels)
-        By domain: "cell_line" and "patient".
-    """
-
-    X: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray
-    truth: np.ndarray
-    tests: dict
-
-    @property
-    def labelled(self):
-        """Which samples of the fit are labelled."""
-        return self.y != UNLABELLED
-
-
-def two_domains(
-    lines,
-    line_labels,
-    patients,
-    patient_labels,
-    *,
-    line_groups=None,
-    n_lines=400,
-    fraction=0.5,
-    n_test=400,
-    random_state=0,
-):
-    """Draw the two domains of the paper's experiments.
-
-    A quarter of the cell lines, and of what is grouped with them, is for testing.
-    Each side is then resampled: a line is drawn, as often from each class, and its
-    mutations are drawn anew from its profile. Patients are drawn without repetition;
-    those that are not in the fit are for testing. Resampling after the split, not
-    before it as in the paper, keeps copies of one line on one side.
-
-    Parameters
-    ----------
-    lines, patients : arrays of shape (n, n_channels)
-        Counts, whole numbers.
-    line_labels, patient_labels : arrays
-        Classes, whole numbers from 0 up.
-    line_groups : array, optional
-        Lines that belong together, such as clones of one gene; by default none do.
-    n_lines : int, default=400
-        Resampled cell lines in the fit.
-    fraction : float, default=0.5
-        Share of patients among the samples of the fit: .5 is one to one, 1/3 two
-        cell lines to a patient.
-    n_test : int, default=400
-        Resampled cell lines, and at most so many patients, to be judged.
-    random_state : int, default=0
-
-    Returns
-    -------
-    Domains
-    """
-    check_whole(n_lines=n_lines, n_test=n_test)
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction must be between 0 and 1; got {fraction!r}")
-    rng = np.random.default_rng(random_state)
-    lines, patients = np.asarray(lines), np.asarray(patients)
-    y, truth = np.asarray(line_labels), np.asarray(patient_labels)
-    groups = np.arange(len(lines)) if line_groups is None else np.asarray(line_groups)
-    folds = StratifiedGroupKFold(4, shuffle=True, random_state=random_state)
-    train, test = next(folds.split(lines, y, groups))
-    fit = _resampled(lines, y, train, n_lines, rng)
-    judged = _resampled(lines, y, test, n_test, rng)
-    order = rng.permutation(len(patients))
-    n_patients = round(n_lines * fraction / (1 - fraction))
-    pool, left = order[:n_patients], order[n_patients:][:n_test]
-    tests = {"cell_line": judged[:2], "patient": (patients[left], truth[left])}
-    origin = groups[fit[2]].astype(str)
-    return Domains(
-        np.vstack([fit[0], patients[pool]]),
-        np.concatenate([fit[1], np.full(len(pool), UNLABELLED)]),
-        np.concatenate([origin, [f"patient {i}" for i in pool]]),
-        np.concatenate([fit[1], truth[pool]]),
-        tests,
-    )
-
-
-def made_domains(made):
-    """Return planted domains as :class:`Domains`: lines, and the pool without labels.
-
-    Parameters
-    ----------
-    made : PlantedDomains
-    """
-    classes = np.unique(made.train.labels)
-
-    def codes(samples):
-        return np.searchsorted(classes, samples.labels)
-
-    fit, pool = codes(made.train), codes(made.pool)
-    return Domains(
-        np.vstack([made.train.counts, made.pool.counts]),
-        np.concatenate([fit, np.full(len(pool), UNLABELLED)]),
-        np.concatenate([made.train.parents, made.pool.parents]).astype(str),
-        np.concatenate([fit, pool]),
-        {
-            "cell_line": (made.test.counts.to_numpy(), codes(made.test)),
-            "patient": (made.patients.counts.to_numpy(), codes(made.patients)),
-        },
-    )
 
 
 def judged_methods(domains, grid, *, classes=None, progress=None, **given):
@@ -200,16 +78,6 @@ def judged_methods(domains, grid, *, classes=None, progress=None, **given):
     return pd.concat(parts, ignore_index=True), selections
 
 
-def _resampled(counts, y, rows, n, rng):
-    """Return n resampled profiles, their classes, and the rows they come from."""
-    classes = np.unique(y[rows])
-    each = [rows[y[rows] == classes[i % len(classes)]] for i in range(n)]
-    drawn = np.array([rng.choice(some) for some in each])
-    total = counts[drawn].sum(axis=1)
-    X = rng.multinomial(total, counts[drawn] / total[:, None])
-    return X, y[drawn], drawn
-
-
 def judged(name, model, domains, classes=None):
     """Return how a fitted model does in each domain, a row each.
 
@@ -254,7 +122,8 @@ def _pseudo_facts(model, domains):
         return {"n_pseudo": 0, "pseudo_precision": np.nan}
     where = given >= 0
     right = model.classes_[given] == domains.truth
-    precision = right[where].mean() if where.any() else np.nan
+    judge = where & (domains.truth != UNLABELLED)
+    precision = right[judge].mean() if judge.any() else np.nan
     return {"n_pseudo": where.sum() / len(given), "pseudo_precision": precision}
 
 

@@ -67,8 +67,8 @@ def planted_domains(
 
     (book: ``eq-planted-domains``). Class k is one of SBS2, SBS4, SBS7a and SBS44. A
     line adds what grows in the dish, SBS18. A patient has a sister of the signature
-    besides (SBS13, SBS29, SBS7b, SBS6), and nine in ten mutations are of age, SBS1
-    and SBS5. Lines of one parent have the same a and differ by chance alone. Counts
+    besides (SBS13, SBS29, SBS7b, SBS6), and most mutations are of age, SBS1 and
+    SBS5. Lines of one parent have the same a and differ by chance alone. Counts
     are multinomial; depths are log-normal.
 
     The germline dial adds to every line variants it was born with: Poisson counts of

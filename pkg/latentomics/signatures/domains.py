@@ -1,0 +1,228 @@
+"""Two domains: cell lines with labels, patients without; made ones and real ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from latentomics.base import check_whole
+from latentomics.data import load
+from latentomics.signatures.channels import correct_opportunities
+from latentomics.signatures.labelled_nmf import UNLABELLED
+
+TYPES = ("BLCA", "LUAD", "SKCM", "UCEC")  # the cancers of the paper
+DEFECTS = ("BER", "HR", "MMR")  # the repair pathways of the paper
+
+
+@dataclass
+class Domains:
+    """Samples of two domains: what is learned from, and what is judged.
+
+    Attributes
+    ----------
+    X, y : arrays of shape (n, n_channels), (n,)
+        Counts of labelled cell lines, then of unlabelled patients, whose label is -1.
+    groups : array of shape (n,)
+        The cell line that a resample comes from; of patients, each its own.
+    truth : array of shape (n,)
+        Labels of all, for judging pseudo-labels only; -1 where nobody knows.
+    tests : dict of str to (counts, labels)
+        By domain: "cell_line" and "patient".
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    groups: np.ndarray
+    truth: np.ndarray
+    tests: dict
+
+    @property
+    def labelled(self):
+        """Which samples of the fit are labelled."""
+        return self.y != UNLABELLED
+
+
+def two_domains(
+    lines,
+    line_labels,
+    patients,
+    patient_labels,
+    *,
+    pool=None,
+    line_groups=None,
+    n_lines=400,
+    fraction=0.5,
+    n_test=400,
+    random_state=0,
+):
+    """Draw the two domains of the paper's experiments.
+
+    A quarter of the cell lines, and of what is grouped with them, is for testing.
+    Each side is then resampled: a line is drawn, as often from each class, and its
+    mutations are drawn anew from its profile. Patients are drawn without repetition;
+    those that are not in the fit are for testing, unless the fit has patients of its
+    own. Resampling after the split, not before it as in the paper, keeps copies of
+    one line on one side.
+
+    Parameters
+    ----------
+    lines, patients : arrays of shape (n, n_channels)
+        Counts.
+    line_labels, patient_labels : arrays
+        Classes, whole numbers from 0 up.
+    pool : array of shape (n, n_channels), optional
+        Counts of patients whose labels nobody knows. With it the fit takes its
+        patients from here, and all of `patients` may be judged.
+    line_groups : array, optional
+        Lines that belong together, such as clones of one gene; by default none do.
+    n_lines : int, default=400
+        Resampled cell lines in the fit.
+    fraction : float, default=0.5
+        Share of patients among the samples of the fit: .5 is one to one, 1/3 two
+        cell lines to a patient.
+    n_test : int, default=400
+        Resampled cell lines, and at most so many patients, to be judged.
+    random_state : int, default=0
+
+    Returns
+    -------
+    Domains
+    """
+    check_whole(n_lines=n_lines, n_test=n_test)
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must be between 0 and 1; got {fraction!r}")
+    rng = np.random.default_rng(random_state)
+    lines, patients = np.asarray(lines), np.asarray(patients)
+    y, truth = np.asarray(line_labels), np.asarray(patient_labels)
+    groups = np.arange(len(lines)) if line_groups is None else np.asarray(line_groups)
+    folds = StratifiedGroupKFold(4, shuffle=True, random_state=random_state)
+    train, test = next(folds.split(lines, y, groups))
+    fit = _resampled(lines, y, train, n_lines, rng)
+    judged = _resampled(lines, y, test, n_test, rng)
+    n_patients = round(n_lines * fraction / (1 - fraction))
+    order = rng.permutation(len(patients))
+    if pool is None:
+        drawn, order = order[:n_patients], order[n_patients:]
+        others, known = patients[drawn], truth[drawn]
+    else:
+        pool = np.asarray(pool)
+        others = pool[rng.permutation(len(pool))[:n_patients]]
+        known = np.full(len(others), UNLABELLED)
+    left = order[:n_test]
+    names = [f"patient {i}" for i in range(len(others))]
+    return Domains(
+        np.vstack([fit[0], others]),
+        np.concatenate([fit[1], np.full(len(others), UNLABELLED)]),
+        np.concatenate([groups[fit[2]].astype(str), names]),
+        np.concatenate([fit[1], known]),
+        {"cell_line": judged[:2], "patient": (patients[left], truth[left])},
+    )
+
+
+def made_domains(made):
+    """Return planted domains as :class:`Domains`: lines, and the pool without labels.
+
+    Parameters
+    ----------
+    made : PlantedDomains
+    """
+    classes = np.unique(made.train.labels)
+
+    def codes(samples):
+        return np.searchsorted(classes, samples.labels)
+
+    fit, pool = codes(made.train), codes(made.pool)
+    return Domains(
+        np.vstack([made.train.counts, made.pool.counts]),
+        np.concatenate([fit, np.full(len(pool), UNLABELLED)]),
+        np.concatenate([made.train.parents, made.pool.parents]).astype(str),
+        np.concatenate([fit, pool]),
+        {
+            "cell_line": (made.test.counts.to_numpy(), codes(made.test)),
+            "patient": (made.patients.counts.to_numpy(), codes(made.patients)),
+        },
+    )
+
+
+def cancer_types(filtered=True):
+    """Return cell lines and patients of four cancers, for :func:`two_domains`.
+
+    Parameters
+    ----------
+    filtered : bool, default=True
+        Whether variants that people are born with were taken off the cell lines.
+
+    Returns
+    -------
+    tables : dict
+        `lines`, `line_labels`, `patients`, `patient_labels`.
+    classes : tuple of str
+        The cancers; labels count them.
+    """
+    kind = load("cell_line_sbs96", table="samples")["cancer"]
+    lines = load("cell_line_sbs96" if filtered else "cell_line_sbs96_unfiltered")
+    of = load("tcga_sbs96", table="samples")["cancer"]
+    kind, of = kind[kind.isin(TYPES)], of[of.isin(TYPES)]
+    tables = {
+        "lines": lines.loc[kind.index].to_numpy(),
+        "line_labels": kind.map(TYPES.index).to_numpy(),
+        "patients": load("tcga_sbs96").loc[of.index].to_numpy(),
+        "patient_labels": of.map(TYPES.index).to_numpy(),
+    }
+    return tables, TYPES
+
+
+def repair_defects(corrected=True):
+    """Return knock-outs and tumours without a repair pathway, for :func:`two_domains`.
+
+    A tumour has a label if a gene of exactly one of the pathways lost both copies.
+    The pool are tumours in which none did.
+
+    Parameters
+    ----------
+    corrected : bool, default=True
+        Whether the knock-outs, whole genomes, are brought to the exome, where the
+        tumours were sequenced.
+
+    Returns
+    -------
+    tables : dict
+        `lines`, `line_labels`, `patients`, `patient_labels`, `pool`.
+    classes : tuple of str
+        BER, HR, MMR and "control"; no tumour has the last label.
+    """
+    classes = (*DEFECTS, "control")
+    label = load("zou2021", table="samples")["label"]
+    lines = load("zou2021", table="counts").loc[label.index]
+    if corrected:
+        total = lines.sum(axis=1)
+        frequencies = load("trinucleotide_frequencies")
+        how = {"source": "genome", "target": "exome"}
+        lines = correct_opportunities(lines, frequencies, **how)
+        lines = lines.mul(total / lines.sum(axis=1), axis=0)
+    tumours, of = load("tcga_sbs96"), load("tcga_sbs96", table="samples")["person"]
+    lost = load("tcga_ddr").query("mode == 'homozygous' and pathway in @DEFECTS")
+    number = lost.groupby("person")["pathway"].nunique()
+    single = lost[lost["person"].isin(number.index[number == 1])]
+    which = single.drop_duplicates("person").set_index("person")["pathway"]
+    first = of[~of.duplicated()]  # one tumour of a person
+    sick = first[first.isin(which.index)]
+    well = first[~first.isin(number.index)]
+    tables = {
+        "lines": lines.to_numpy(),
+        "line_labels": label.map(classes.index).to_numpy(),
+        "patients": tumours.loc[sick.index].to_numpy(),
+        "patient_labels": sick.map(which).map(classes.index).to_numpy(),
+        "pool": tumours.loc[well.index].to_numpy(),
+    }
+    return tables, classes
+
+
+def _resampled(counts, y, rows, n, rng):
+    """Return n resampled profiles, their classes, and the rows they come from."""
+    classes = np.unique(y[rows])
+    each = [rows[y[rows] == classes[i % len(classes)]] for i in range(n)]
+    drawn = np.array([rng.choice(some) for some in each])
+    total = counts[drawn].sum(axis=1)
+    X = rng.multinomial(np.rint(total).astype(int), counts[drawn] / total[:, None])
+    return X, y[drawn], drawn
