@@ -6,7 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.data import load
 from latentomics.signatures.channels import CHANNELS
-from latentomics.signatures.domains import DEFECTS, TYPES, cancer_types, repair_defects
+from latentomics.signatures.domains import (
+    DEFECTS,
+    TYPES,
+    cancer_types,
+    real_tables,
+    repair_defects,
+)
 
 pytestmark = pytest.mark.usefixtures("real_data")
 
@@ -45,3 +51,14 @@ def test_knock_outs_keep_their_depth_when_brought_to_the_exome():
     at = [CHANNELS.index("A[C>T]G"), CHANNELS.index("A[T>A]A")]  # CG: commoner there
     change = moved["lines"][:, at].sum(axis=0) / plain["lines"][:, at].sum(axis=0)
     assert change[0] > 1.2 > 0.9 > change[1]
+
+
+def test_tasks_have_their_settings():
+    named, _ = real_tables("cancer_type", "unfiltered")
+    assert_array_equal(named["lines"], cancer_types(filtered=False)[0]["lines"])
+    named, _ = real_tables("ddrd", "corrected")
+    assert_array_equal(named["lines"], repair_defects()[0]["lines"])
+    with pytest.raises(ValueError, match="task must be one of"):
+        real_tables("type", "filtered")
+    with pytest.raises(ValueError, match="setting must be one of"):
+        real_tables("ddrd", "filtered")

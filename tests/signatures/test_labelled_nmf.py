@@ -1,5 +1,7 @@
 """The three estimators: what they find, predict and refuse."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from latentomics.signatures import (
     SemiSupervisedNMF,
     SupervisedNMF,
     refit_exposures,
+    unexplained,
 )
 from latentomics.signatures.consensus import consensus, cosine
 from latentomics.signatures.labelled_nmf import class_weights
@@ -269,3 +272,22 @@ def test_one_signature_or_as_many_as_channels_will_do(data):
         model = fit(SemiSupervisedNMF, counts, y, K=K)
         assert np.isfinite(model.predict_proba(counts)).all()
         assert model.components_.shape == (K, 24)
+
+
+def test_samples_with_other_processes_are_warned_of(rng):
+    S = rng.dirichlet(np.full(24, 0.2), 4)
+    y = np.arange(60) % 3
+    near = 0.9 * S[y] + 0.1 / 24
+    counts = rng.multinomial(400, near)
+    model = SupervisedNMF(3, **FAST).fit(counts, y)
+    assert model.unexplained_ == unexplained(counts, model.components_) < 0.1
+    far = rng.multinomial(400, 0.3 * near + 0.7 * S[3])
+    with pytest.warns(UserWarning, match=r"leave \d+% of these profiles unexplained"):
+        model.predict(far)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model.predict(rng.multinomial(400, near))
+        model.predict(rng.multinomial(4, near))  # shallow is not foreign
+        model.predict(far / far.sum(axis=1, keepdims=True))  # no counts, no chance
+    profiles = counts / counts.sum(axis=1, keepdims=True)
+    assert np.isnan(SupervisedNMF(3, **FAST).fit(profiles, y).unexplained_)

@@ -7,7 +7,7 @@ from labelled_problems import planted
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import nnls
 
-from latentomics.signatures import bootstrap_exposures, refit_exposures
+from latentomics.signatures import bootstrap_exposures, refit_exposures, unexplained
 
 
 @pytest.fixture
@@ -87,3 +87,34 @@ def test_what_cannot_be_drawn_anew_is_refused(given, says):
     given = {"counts": [[3, 1]], "signatures": np.eye(2), **given}
     with pytest.raises(ValueError, match=says):
         bootstrap_exposures(**given)
+
+
+def test_unexplained_is_the_share_outside_the_signatures_whatever_the_depth(rng):
+    S = np.zeros((3, 96))
+    S[0, :32], S[1, 32:64], S[2, 64:] = rng.dirichlet(np.ones(32), 3)  # right angles
+    e = rng.dirichlet(np.ones(3), 400)
+    p = e @ S
+    outside = ((e[:, 2:] @ S[2:]) ** 2).sum()
+    for depth, near in ((50, 0.04), (5000, 5e-4)):  # exposures follow chance a little
+        counts = rng.multinomial(depth, p)
+        assert -near < unexplained(counts, S) < 1e-4
+        share = outside / (p**2).sum()
+        assert_allclose(unexplained(counts, S[:2]), share, atol=near)
+
+
+def test_unexplained_equals_its_formula_and_passes_over_single_mutations(data):
+    counts, S, _ = data
+    S = S[:2]
+    N, X = counts.sum(axis=1), counts / counts.sum(axis=1, keepdims=True)
+    above = below = 0
+    for x, n in zip(X, N, strict=True):
+        c = (1 - x @ x) / (n - 1)
+        above += nnls(S.T, x)[1] ** 2 - c
+        below += x @ x - c
+    assert_allclose(unexplained(counts, S), above / below)
+    single = np.eye(1, counts.shape[1], dtype=int)
+    assert_allclose(unexplained(np.vstack([counts, single]), S), above / below)
+    with pytest.raises(ValueError, match="must have a sample with two mutations"):
+        unexplained(single, S)
+    with pytest.raises(ValueError, match="counts must be whole numbers"):
+        unexplained(X, S)

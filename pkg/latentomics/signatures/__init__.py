@@ -2,7 +2,7 @@
 
 from .consensus import consensus
 from .pseudo_label import PseudoLabelNMF
-from .refit import bootstrap_exposures, refit_exposures
+from .refit import bootstrap_exposures, refit_exposures, unexplained
 from .semi_supervised import SemiSupervisedNMF
 from .supervised import SupervisedNMF
 
@@ -13,4 +13,5 @@ __all__ = [
     "bootstrap_exposures",
     "consensus",
     "refit_exposures",
+    "unexplained",
 ]

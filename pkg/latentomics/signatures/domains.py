@@ -5,13 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_whole
+from latentomics.base import check_choice, check_whole
 from latentomics.data import load
 from latentomics.signatures.channels import correct_opportunities
 from latentomics.signatures.labelled_nmf import UNLABELLED
 
 TYPES = ("BLCA", "LUAD", "SKCM", "UCEC")  # the cancers of the paper
 DEFECTS = ("BER", "HR", "MMR")  # the repair pathways of the paper
+# task -> its settings, the usual one first
+TASKS = {
+    "cancer_type": ("filtered", "unfiltered"),
+    "ddrd": ("corrected", "uncorrected"),
+}
 
 
 @dataclass
@@ -142,6 +147,33 @@ def made_domains(made):
             "patient": (made.patients.counts.to_numpy(), codes(made.patients)),
         },
     )
+
+
+def real_tables(task, setting):
+    """Return the tables of a task, for :func:`two_domains`.
+
+    Parameters
+    ----------
+    task : {"cancer_type", "ddrd"}
+        Which cancer it is, or which repair of DNA is deficient.
+    setting : str
+        Of the cell lines. "filtered" or "unfiltered", see :func:`cancer_types`;
+        "corrected" or "uncorrected", see :func:`repair_defects`.
+
+    Returns
+    -------
+    tables : dict
+    classes : tuple of str
+
+    Raises
+    ------
+    ValueError
+        If `task` is neither, or has no such `setting`.
+    """
+    check_choice("task", task, tuple(TASKS))
+    check_choice("setting", setting, TASKS[task])
+    usual = setting == TASKS[task][0]
+    return cancer_types(usual) if task == "cancer_type" else repair_defects(usual)
 
 
 def cancer_types(filtered=True):

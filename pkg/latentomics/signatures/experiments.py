@@ -1,5 +1,7 @@
 """Cell lines with labels, patients without: who names the patients' class best."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -99,7 +101,9 @@ def judged(name, model, domains, classes=None):
     rows = []
     labels = model.classes_ if classes is None else classes
     for domain, (X, y) in domains.tests.items():
-        P = model.predict_proba(X)
+        with warnings.catch_warnings():  # that patients are unlike: what is measured
+            warnings.simplefilter("ignore", UserWarning)
+            P = model.predict_proba(X)
         guess = model.classes_[P.argmax(axis=1)]
         f1 = f1_score(y, guess, labels=labels, average="macro", zero_division=0)
         rows.append(

@@ -24,10 +24,12 @@ from latentomics.base import (
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
 from latentomics.signatures.literal import UPDATES
-from latentomics.signatures.refit import refit_exposures
+from latentomics.signatures.refit import refit_exposures, unexplained
 from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
 
 UNLABELLED = -1
+EXACT = 2.0**40  # counts above are none
+OUTSIDE = 0.1  # share unexplained below which nobody need be warned
 
 
 class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
@@ -89,8 +91,14 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         return refit_exposures(self._read_new(X), self.components_)
 
     def predict_proba(self, X):
-        """Return the probability of each class, (n, n_classes)."""
-        z = self.transform(X) @ self.weights_
+        """Return the probability of each class, (n, n_classes).
+
+        Warns if `X` holds counts and the signatures leave much more of it
+        :func:`unexplained` than of the labelled samples.
+        """
+        profiles = self._read_new(X)
+        self._look_outside(X, profiles)
+        z = refit_exposures(profiles, self.components_) @ self.weights_
         p = np.exp(z - z.max(axis=1, keepdims=True))
         return p / p.sum(axis=1, keepdims=True)
 
@@ -98,6 +106,25 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Return the most probable class of each sample."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def _look_outside(self, X, profiles):
+        found = self._unexplained(X, profiles)
+        if found > max(OUTSIDE, 2 * self.unexplained_):
+            warnings.warn(
+                f"the signatures leave {found:.0%} of these profiles unexplained, and "
+                f"{self.unexplained_:.0%} of the labelled ones: the samples hold "
+                "processes that the signatures do not have, and classes may be wrong",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _unexplained(self, X, profiles):
+        """Return the share that is; NaN if X holds no counts to tell chance by."""
+        raw = np.asarray(unmasked(X), dtype=float)
+        if raw.max() > EXACT or (raw != raw.round()).any() or raw.sum(1).max() < 2:
+            return np.nan
+        counts = (profiles * raw.sum(axis=1, keepdims=True)).round()
+        return unexplained(counts, self.components_)
 
     @property
     def n_iter_(self):
@@ -233,8 +260,11 @@ def fit_together(models, X, y):
     )
     warm_up(runs, first_.warm_up)
     first_._settle(runs, range(len(models) * first_.n_runs), phase=0)
+    known = codes >= 0
     for place, model in enumerate(models):
         model._finish(profiles, codes, part(runs, place, model))
+        raw = np.asarray(unmasked(X), dtype=float)[known]
+        model.unexplained_ = model._unexplained(raw, profiles[known])
     return models
 
 

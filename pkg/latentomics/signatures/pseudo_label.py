@@ -77,6 +77,8 @@ class PseudoLabelNMF(SemiSupervisedNMF):
     stability_ : float
         Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
     signature_stability_ : ndarray of shape (n_components,)
+    unexplained_ : float
+        Of the labelled samples, see :func:`unexplained`; NaN if `X` held no counts.
     run_components_ : ndarray of shape (n_runs, n_components, n_features)
     runs_ : DataFrame
         One row per run: `loss`, `n_iter`, `settled`, `n_pseudo`, `n_rounds`.

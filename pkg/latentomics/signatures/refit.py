@@ -39,6 +39,45 @@ def refit_exposures(X, signatures):
     return as_numpy(nnls(as_tensor(X, **where), as_tensor(S, **where)))
 
 
+def unexplained(counts, signatures):
+    r"""Return the share of profiles that signatures cannot rebuild, chance set aside.
+
+    .. math:: u = \frac{\sum_n \|x_n - e_n S\|^2 - c_n}{\sum_n \|x_n\|^2 - c_n}, \qquad
+        c_n = \frac{1 - \|x_n\|^2}{N_n - 1}
+
+    (book: ``eq-unexplained``). x are profiles of N mutations, e S their best rebuilding
+    with :math:`e \ge 0`, and c is, on average, what chance adds to the square of a
+    profile. 0 = the processes behind the samples are mixtures of the signatures;
+    1 = nothing of them is. As e follows chance too, it may be a little below 0.
+
+    Parameters
+    ----------
+    counts : array of shape (n_samples, n_channels)
+        Mutations; whole numbers. Samples with fewer than two have no say.
+    signatures : array of shape (n_components, n_channels)
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As :func:`refit_exposures`; or `counts` are not whole numbers from 0 up, or no
+        sample has two mutations.
+    """
+    counts = _counts(counts)
+    total = counts.sum(axis=1, keepdims=True)
+    counts, total = counts[total[:, 0] > 1], total[total > 1][:, None]
+    if not len(counts):
+        raise ValueError("counts must have a sample with two mutations; got none")
+    X = counts / total
+    square = (X**2).sum(axis=1)
+    chance = (1 - square) / (total[:, 0] - 1)
+    left = (X - refit_exposures(X, signatures) @ _matrix(signatures, "signatures")) ** 2
+    return float((left.sum(axis=1) - chance).sum() / (square - chance).sum())
+
+
 def bootstrap_exposures(
     counts, signatures, *, n_resamples=200, level=0.95, random_state=0
 ):
@@ -70,9 +109,7 @@ def bootstrap_exposures(
     check_whole(at_least=0, random_state=random_state)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1; got {level!r}")
-    counts = _matrix(counts, "counts")
-    if (counts < 0).any() or (counts != counts.round()).any():
-        raise ValueError("counts must be whole numbers from 0 up; got others")
+    counts = _counts(counts)
     rng = np.random.default_rng(random_state)
     total = counts.sum(axis=1)
     shares = counts / np.maximum(total, 1)[:, None]
@@ -81,6 +118,13 @@ def bootstrap_exposures(
         for _ in range(n_resamples)
     ]
     return tuple(np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0))
+
+
+def _counts(counts):
+    counts = _matrix(counts, "counts")
+    if (counts < 0).any() or (counts != counts.round()).any():
+        raise ValueError("counts must be whole numbers from 0 up; got others")
+    return counts
 
 
 def _matrix(X, name):
