@@ -9,9 +9,9 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import f1_score
 
 from latentomics.signatures import PseudoLabelNMF, SupervisedNMF
-from latentomics.signatures.channels import CHANNELS
+from latentomics.signatures.channels import CHANNELS, to_profiles
 from latentomics.signatures.domains import made_domains, two_domains
-from latentomics.signatures.experiments import RawLogistic, judged, judged_methods
+from latentomics.signatures.experiments import DomainLogistic, judged, judged_methods
 from latentomics.signatures.simulate import PROCESSES, planted_domains
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -59,7 +59,7 @@ def test_pseudo_labels_are_judged_by_the_truth(easy):
 
 
 def test_raw_profiles_tell_easy_classes_apart(easy):
-    model = RawLogistic().fit(easy)
+    model = DomainLogistic(to_profiles).fit(easy)
     found = judged("raw96_logistic", model, easy)
     assert (found["accuracy"] > 0.9).all()
     scaled = easy.tests["patient"][0] * 7
@@ -67,11 +67,20 @@ def test_raw_profiles_tell_easy_classes_apart(easy):
 
 
 def test_raw_profiles_of_patients_have_no_say(easy):
-    one = RawLogistic().fit(easy).predict_proba(easy.X)
+    one = DomainLogistic(to_profiles).fit(easy).predict_proba(easy.X)
     easy.X[~easy.labelled] = 1
-    two = RawLogistic().fit(easy)
+    two = DomainLogistic(to_profiles).fit(easy)
     labelled = easy.X[easy.labelled]
     assert_allclose(two.predict_proba(labelled), one[easy.labelled])
+
+
+def test_alignment_takes_off_what_all_patients_have_more_of(easy):
+    plain, aligned = (DomainLogistic(to_profiles, a).fit(easy) for a in (False, True))
+    X, _ = easy.tests["cell_line"]
+    assert_allclose(aligned.predict_proba(X, "cell_line"), plain.predict_proba(X))
+    more = np.where(easy.labelled[:, None], 0, rng_shift := np.arange(20))
+    del rng_shift
+    assert more.any()
 
 
 @pytest.fixture
@@ -85,7 +94,7 @@ def test_every_method_is_selected_fitted_and_judged(made_world):
     d = made_domains(made_world)
     grid = {"n_components": (4, 5), "lam_c": (0.1,), "lam_2": (0.01,)}
     scores, selections = judged_methods(d, grid, **FAST)
-    assert len(scores) == 2 * 6
+    assert len(scores) == 2 * 9
     by_method = scores.set_index(["method", "domain"])
     for name in ("s_nmf", "ss_nmf", "lam_c_0"):
         params = selections[name].params

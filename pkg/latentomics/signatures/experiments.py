@@ -1,6 +1,7 @@
 """Cell lines with labels, patients without: who names the patients' class best."""
 
 import warnings
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
+from latentomics.signatures.channels import to_profiles
 from latentomics.signatures.labelled_nmf import UNLABELLED
 from latentomics.signatures.pseudo_label import PseudoLabelNMF
 from latentomics.signatures.selection import select
@@ -31,11 +33,13 @@ COLUMNS = [
 
 
 def judged_methods(domains, grid, *, classes=None, progress=None, **given):
-    """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and two baselines.
+    """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and what to compare them with.
 
     S-NMF and SS-NMF each choose from `grid` by :func:`select`; PSS-NMF takes what
     SS-NMF chose. "lam_c_0" is SS-NMF without labels in the factorization, with its
-    own choice; "raw96_logistic" has no signatures.
+    own choice. "raw96_logistic" has no signatures, "ss_nmf_logistic" those of SS-NMF
+    with a classifier fitted afterwards; "raw96_aligned" and "ss_nmf_aligned" are the
+    same with each domain's mean taken off, see :class:`DomainLogistic`.
 
     Parameters
     ----------
@@ -75,8 +79,11 @@ def judged_methods(domains, grid, *, classes=None, progress=None, **given):
         params = chosen.get(name, chosen["ss_nmf"])
         model.set_params(**params).fit(domains.X, domains.y)
         parts.append(judged(name, model, domains, classes).assign(**params))
-    raw = RawLogistic().fit(domains)
-    parts.append(judged("raw96_logistic", raw, domains, classes))
+    features = {"raw96": to_profiles, "ss_nmf": semi.transform}
+    for name, aligned in product(features, (False, True)):
+        logistic = DomainLogistic(features[name], aligned).fit(domains)
+        name = f"{name}_{'aligned' if aligned else 'logistic'}"
+        parts.append(judged(name, logistic, domains, classes))
     return pd.concat(parts, ignore_index=True), selections
 
 
@@ -103,7 +110,7 @@ def judged(name, model, domains, classes=None):
     for domain, (X, y) in domains.tests.items():
         with warnings.catch_warnings():  # that patients are unlike: what is measured
             warnings.simplefilter("ignore", UserWarning)
-            P = model.predict_proba(X)
+            P = _probabilities(model, X, domain)
         guess = model.classes_[P.argmax(axis=1)]
         f1 = f1_score(y, guess, labels=labels, average="macro", zero_division=0)
         rows.append(
@@ -120,6 +127,12 @@ def judged(name, model, domains, classes=None):
     return pd.DataFrame(rows)[COLUMNS]
 
 
+def _probabilities(model, X, domain):
+    if isinstance(model, DomainLogistic):
+        return model.predict_proba(X, domain)
+    return model.predict_proba(X)
+
+
 def _pseudo_facts(model, domains):
     given = getattr(model, "pseudo_labels_", None)
     if given is None:
@@ -131,36 +144,47 @@ def _pseudo_facts(model, domains):
     return {"n_pseudo": where.sum() / len(given), "pseudo_precision": precision}
 
 
-class RawLogistic:
-    """Logistic regression on the profiles themselves: no signature at all.
+class DomainLogistic:
+    """Logistic regression of features, each domain's taken from its own mean if asked.
 
-    scikit-learn's, on shares of the channels in standard units, its penalty chosen by
-    cross-validation on the labelled samples.
+    scikit-learn's, on features in standard units of the labelled samples, its penalty
+    chosen by cross-validation on them. `aligned` takes the mean of the pool, not of
+    the labelled samples, off those of patients: what all patients have more of then
+    speaks for no class. That is right where classes are about as common in the two
+    domains, and wrong elsewhere.
+
+    Parameters
+    ----------
+    features : callable
+        Counts to features, such as ``to_profiles`` or the `transform` of a fit.
+    aligned : bool, default=False
     """
+
+    def __init__(self, features, aligned=False):
+        self.features, self.aligned = features, aligned
 
     def fit(self, domains):
         """Fit to the labelled samples of `domains`."""
-        X, y = (M[domains.labelled] for M in (domains.X, domains.y))
-        groups = domains.groups[domains.labelled]
-        X = _profiles(X)
-        self.mean_, self.scale_ = X.mean(axis=0), X.std(axis=0)
+        known = domains.labelled
+        X, y = self.features(domains.X), domains.y[known]
+        mean = X[known].mean(axis=0)
+        pool = X[~known].mean(axis=0) if self.aligned else mean
+        self.means_ = {"cell_line": mean, "patient": pool}
+        self.scale_ = X[known].std(axis=0)
         self.scale_[self.scale_ == 0] = 1
         folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
         self.model_ = LogisticRegressionCV(
             Cs=np.logspace(-4, 2, 7),
-            cv=list(folds.split(X, y, groups)),
+            cv=list(folds.split(X[known], y, domains.groups[known])),
             scoring="neg_log_loss",
             l1_ratios=(0,),
             use_legacy_attributes=False,
             max_iter=2000,
-        ).fit((X - self.mean_) / self.scale_, y)
+        ).fit((X[known] - mean) / self.scale_, y)
         self.classes_ = self.model_.classes_
         return self
 
-    def predict_proba(self, X):
-        """Return the probability of each class, (n, n_classes)."""
-        return self.model_.predict_proba((_profiles(X) - self.mean_) / self.scale_)
-
-
-def _profiles(X):
-    return X / X.sum(axis=1, keepdims=True)
+    def predict_proba(self, X, domain="patient"):
+        """Return the probability of each class, (n, n_classes), in one domain."""
+        Z = (self.features(X) - self.means_[domain]) / self.scale_
+        return self.model_.predict_proba(Z)
