@@ -78,9 +78,19 @@ def test_alignment_takes_off_what_all_patients_have_more_of(easy):
     plain, aligned = (DomainLogistic(to_profiles, a).fit(easy) for a in (False, True))
     X, _ = easy.tests["cell_line"]
     assert_allclose(aligned.predict_proba(X, "cell_line"), plain.predict_proba(X))
-    more = np.where(easy.labelled[:, None], 0, rng_shift := np.arange(20))
-    del rng_shift
-    assert more.any()
+
+    def features(counts):
+        return to_profiles(counts) @ np.eye(20)[:, :4]
+
+    lines = {tuple(x) for x in easy.X[easy.labelled]}
+
+    def shifted(counts):  # all patients have more of the same
+        foreign = [tuple(x) not in lines for x in counts]
+        return features(counts) + 5.0 * np.array(foreign)[:, None]
+
+    X, _ = easy.tests["patient"]
+    one, two = (DomainLogistic(f, True).fit(easy) for f in (features, shifted))
+    assert_allclose(two.predict_proba(X), one.predict_proba(X), atol=1e-9)
 
 
 @pytest.fixture
@@ -94,7 +104,7 @@ def test_every_method_is_selected_fitted_and_judged(made_world):
     d = made_domains(made_world)
     grid = {"n_components": (4, 5), "lam_c": (0.1,), "lam_2": (0.01,)}
     scores, selections = judged_methods(d, grid, **FAST)
-    assert len(scores) == 2 * 9
+    assert len(scores) == 2 * 10
     by_method = scores.set_index(["method", "domain"])
     for name in ("s_nmf", "ss_nmf", "lam_c_0"):
         params = selections[name].params
@@ -102,6 +112,11 @@ def test_every_method_is_selected_fitted_and_judged(made_world):
     assert (by_method.loc["lam_c_0", "lam_c"] == 0).all()
     theirs = by_method.loc["ss_nmf", list(grid)]
     assert by_method.loc["pss_nmf", list(grid)].equals(theirs)
+    by_lines = selections["ss_nmf"].by("lines").params
+    assert selections["ss_nmf_by_lines"].params == by_lines
+    uneven, selections = judged_methods(d, grid, even=False, **FAST)
+    assert set(uneven["method"]) == set(scores["method"]) - {"ss_nmf_by_lines"}
+    assert selections["ss_nmf"].params == by_lines
     assert by_method.loc["raw96_logistic", list(grid)].isna().all(axis=None)
     alone = SupervisedNMF(**FAST, **selections["s_nmf"].params).fit(d.X, d.y)
     row = judged("s_nmf", alone, d).set_index("domain").loc["patient"]

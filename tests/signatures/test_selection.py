@@ -1,6 +1,7 @@
-"""Choosing by held-out labels and stability: no patient has a say."""
+"""Choosing by held-out labels, balance and stability: no patient's label has a say."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
@@ -8,10 +9,16 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.signatures import SemiSupervisedNMF
-from latentomics.signatures.selection import pareto_front, select
+from latentomics.signatures.selection import (
+    Selection,
+    balance,
+    pareto_front,
+    select,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FAST = {"n_runs": 3, "max_iter": 40, "warm_up": 20, "device": "cpu"}
+SCORES = ("macro_f1", "log_loss", "balance", "stability")
 GRID = {"n_components": (3, 4), "lam_c": (0.001, 0.3), "lam_2": (0.001,)}
 
 
@@ -39,8 +46,12 @@ def test_scores_are_those_of_fits_without_what_is_held_out(data):
             rest = np.setdiff1d(np.arange(60), held)
             alone = clone(model).set_params(**point).fit(X[rest], y[rest])
             f1 = f1_score(y[held], alone.predict(X[held]), average="macro")
-            scores.append([f1, alone.stability_])
-        assert np.allclose(np.mean(scores, axis=0), [row.macro_f1, row.stability])
+            P = alone.predict_proba(X[held])
+            loss = -np.log(P[range(len(held)), y[held]]).mean()
+            even = balance(alone, X[45:])
+            scores.append([f1, loss, even, alone.stability_])
+        ours = [row.macro_f1, row.log_loss, row.balance, row.stability]
+        assert np.allclose(np.mean(scores, axis=0), ours)
 
 
 def test_labels_of_patients_cannot_be_seen(data):
@@ -51,16 +62,49 @@ def test_labels_of_patients_cannot_be_seen(data):
 
 
 @pytest.mark.parametrize("min_stability", [-1.0, 0.9, 2.0])
-def test_the_best_of_the_stable_ones_is_chosen(data, min_stability):
+def test_the_surest_of_the_stable_ones_is_chosen(data, min_stability):
     chosen = select(SemiSupervisedNMF(**FAST), *data, GRID, min_stability=min_stability)
     table = chosen.table
     steady = table[table["stability"] >= min_stability]
     if len(steady):
-        best = steady.sort_values(["macro_f1", "stability"]).iloc[-1]
+        best = steady.sort_values("log_loss").iloc[0]
     else:
-        best = table.sort_values(["stability", "macro_f1"]).iloc[-1]
+        best = table.sort_values("stability").iloc[-1]
     assert chosen.params == {name: best[name] for name in GRID}
     SemiSupervisedNMF(**FAST).set_params(**chosen.params).fit(*data)
+
+
+def test_the_pool_chooses_among_points_that_know_the_lines():
+    def chosen(*rows, criterion="pool"):
+        names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]
+        table = pd.DataFrame(rows, columns=names)
+        found = Selection(table, {"n_components": None}).by(criterion)
+        return found.params["n_components"]
+
+    best, worse = (5, 0.95, 0.80, 0.4, 0.7), (6, 0.95, 0.76, 0.5, 0.9)
+    assert chosen(best, worse) == 6
+    assert chosen(best, worse, criterion="lines") == 5
+    assert chosen(best, (7, 0.95, 0.74, 0.5, 0.99)) == 5  # knows the lines too little
+    assert chosen(best, (8, 0.85, 0.80, 0.1, 0.99)) == 5  # does not come back
+    assert chosen((5, 0.5, 0.9, 0.1, 0.9), (6, 0.6, 0.1, 0.9, 0.1)) == 6
+
+
+def test_balance_is_the_entropy_of_the_classes_called(data):
+    X, y = data
+    model = SemiSupervisedNMF(3, **FAST).fit(X, y)
+    h = np.bincount(model.predict(X), minlength=3) / 60
+    by_hand = -sum(v * np.log(v) for v in h if v) / np.log(3)
+    assert np.isclose(balance(model, X), by_hand)
+    assert balance(model, X[:1]) == 0
+    assert np.isnan(balance(model, X[:0]))
+
+
+def test_a_pool_is_needed_where_it_chooses(data):
+    X, y = data
+    with pytest.raises(ValueError, match="criterion 'pool' needs unlabelled samples"):
+        select(SemiSupervisedNMF(), X[:45], y[:45], criterion="pool")
+    with pytest.raises(ValueError, match="criterion must be one of"):
+        select(SemiSupervisedNMF(), X, y, criterion="patients")
 
 
 def test_samples_of_a_group_are_held_out_together(data, monkeypatch):
@@ -68,7 +112,7 @@ def test_samples_of_a_group_are_held_out_together(data, monkeypatch):
     seen = []
     module = select.__module__
     spy = lambda model, points, X, y, held: (  # noqa: E731
-        seen.append(held) or [p | {"macro_f1": 0.0, "stability": 1.0} for p in points]
+        seen.append(held) or [p | dict.fromkeys(SCORES, 1.0) for p in points]
     )
     monkeypatch.setattr(f"{module}._scored", spy)
     groups = np.arange(60) % 9

@@ -32,14 +32,16 @@ COLUMNS = [
 ]
 
 
-def judged_methods(domains, grid, *, classes=None, progress=None, **given):
+def judged_methods(domains, grid, *, classes=None, even=True, progress=None, **given):
     """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and what to compare them with.
 
-    S-NMF and SS-NMF each choose from `grid` by :func:`select`; PSS-NMF takes what
-    SS-NMF chose. "lam_c_0" is SS-NMF without labels in the factorization, with its
-    own choice. "raw96_logistic" has no signatures, "ss_nmf_logistic" those of SS-NMF
-    with a classifier fitted afterwards; "raw96_aligned" and "ss_nmf_aligned" are the
-    same with each domain's mean taken off, see :class:`DomainLogistic`.
+    All choose from `grid` by :func:`select`, and those that see the pool by its
+    balance, if classes are about equally common there; "ss_nmf_by_lines" then chooses
+    by lines all the same, as the paper does. PSS-NMF takes what SS-NMF chose.
+    "lam_c_0" is SS-NMF without labels in the factorization; "raw96_logistic" has no
+    signatures, "ss_nmf_logistic" those of SS-NMF with a classifier fitted afterwards.
+    "raw96_aligned" and "ss_nmf_aligned" are these two with each domain's mean taken
+    off, see :class:`DomainLogistic`.
 
     Parameters
     ----------
@@ -48,6 +50,8 @@ def judged_methods(domains, grid, *, classes=None, progress=None, **given):
         As of :func:`select`.
     classes : list, optional
         As of :func:`judged`.
+    even : bool, default=True
+        Whether the classes may be taken to be about equally common in the pool.
     progress : callable, optional
         As ``tqdm.auto.tqdm``.
     **given
@@ -60,13 +64,14 @@ def judged_methods(domains, grid, *, classes=None, progress=None, **given):
     selections : dict of str to Selection
     """
     how = {"groups": domains.groups, "progress": progress}
+    pool = how | {"criterion": "pool" if even else "lines"}
+    data = domains.X, domains.y
     semi, none = SemiSupervisedNMF(**given), grid | {"lam_c": (0.0,)}
     selections = {
-        "s_nmf": select(SupervisedNMF(**given), domains.X, domains.y, grid, **how),
-        "ss_nmf": select(semi, domains.X, domains.y, grid, **how),
-        "lam_c_0": select(semi, domains.X, domains.y, none, **how),
+        "s_nmf": select(SupervisedNMF(**given), *data, grid, **how),
+        "ss_nmf": select(semi, *data, grid, **pool),
+        "lam_c_0": select(semi, *data, none, **pool),
     }
-    chosen = {name: found.params for name, found in selections.items()}
     models = {
         "s_nmf": SupervisedNMF(**given),
         "ss_nmf": semi,
@@ -74,6 +79,10 @@ def judged_methods(domains, grid, *, classes=None, progress=None, **given):
         "pss_nmf_published": PseudoLabelNMF(**given),
         "pss_nmf": PseudoLabelNMF(**OURS, **given),
     }
+    if even:
+        selections["ss_nmf_by_lines"] = selections["ss_nmf"].by("lines")
+        models["ss_nmf_by_lines"] = clone(semi)
+    chosen = {name: found.params for name, found in selections.items()}
     parts = []
     for name, model in models.items():
         params = chosen.get(name, chosen["ss_nmf"])
