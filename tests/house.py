@@ -120,7 +120,7 @@ def same(a, b):
         return same_fit(a, b)
     if is_dataclass(a):
         return all(same(value, vars(b)[name]) for name, value in vars(a).items())
-    return a == b
+    return a == b or (a != a and b != b)  # two NaN are the same
 
 
 def same_fit(a, b):

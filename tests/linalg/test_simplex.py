@@ -20,7 +20,7 @@ def project(V, **where):
 def by_bisection(v):
     """The threshold that leaves a sum of 1, searched for."""
     theta = brentq(
-        lambda t: np.maximum(v - t, 0).sum() - 1, v.max() - 1, v.max(), xtol=1e-15
+        lambda t: np.maximum(v - t, 0).sum() - 1, v.max() - 2, v.max(), xtol=1e-15
     )
     return np.maximum(v - theta, 0)
 

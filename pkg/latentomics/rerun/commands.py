@@ -122,7 +122,7 @@ def publish(runs: Annotated[list[Path], typer.Argument(help="Finished run folder
 
 
 @app.command()
-def execute(workers: Workers = None, cell_timeout: CellTimeout = 300):
+def execute(workers: Workers = None, cell_timeout: CellTimeout = 900):
     """Run every notebook of the book afresh and store its outputs in place."""
     from latentomics.rerun.cluster import open_client
     from latentomics.rerun.execute import execute_all

@@ -33,10 +33,7 @@ OUTSIDE = 0.1  # share unexplained below which nobody need be warned
 
 
 class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
-    """Base for NMF with labels inside; see the three estimators.
-
-    A subclass says which samples are factorised, and what happens once runs settle.
-    """
+    """Base: a subclass says which samples count, and what follows once runs settle."""
 
     unlabelled_weight = 0.0
 
