@@ -9,6 +9,7 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 from published_snmf import iteration, start
 from sklearn.exceptions import ConvergenceWarning
 
@@ -40,8 +41,8 @@ def rows():
     yield {"task": task, "who": "published scheme", **published(X, y)}
     X, y = made()
     alone = [_ours(X, y, 7, n_runs=1, random_state=r) for r in range(N_RUNS)]
-    seconds = sum(row["seconds"] for row in alone)
-    yield {"task": task, "who": "ours, run after run", "seconds": seconds}
+    alone = pd.DataFrame(alone).agg({"seconds": "sum", "iterations": "max"})
+    yield {"task": task, "who": "ours, run after run", **alone, "dtype": "float64"}
     for n in GROWTH["n"]:
         yield {"task": f"growth, samples {n}", "who": "ours", **_ours(*made(n), 7)}
     for K in GROWTH["K"]:
@@ -50,8 +51,8 @@ def rows():
     S, X = made()[0][:30] / 1.0, made(20_000)[0]
     begin = time.process_time()
     refit_exposures(X, S)
-    seconds = time.process_time() - begin
-    yield {"task": "NNLS, 20000 x 30", "who": "ours", "seconds": seconds}
+    row = {"seconds": time.process_time() - begin, "dtype": "float64"}
+    yield {"task": "NNLS, 20000 x 30", "who": "ours", **row}
 
 
 def _ours(X, y, K, **given):

@@ -37,6 +37,14 @@ def test_part_ii_is_as_fast_as_it_says():
     assert seconds[task, "published loop"] > 1000 * seconds[task, "ours"]
 
 
+def test_parts_iii_and_iv_are_as_fast_as_they_say():
+    seconds = table("speed").set_index(["task", "who"])["seconds"]
+    race = seconds["race, N 120, P 20000, T 60"]
+    assert race["paper"] > 40 * race["split"]
+    runs = seconds["ten runs to their consensus, 800 samples, 7 signatures"]
+    assert runs["published scheme"] > 20 * runs["ours"]
+
+
 @every_stamp
 def test_stamp_is_complete(path):
     assert set(json.loads(path.read_text(encoding="utf-8"))) == FACTS
