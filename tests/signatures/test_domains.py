@@ -1,13 +1,10 @@
 """Two domains: nothing of a test sample is in a fit, and labels follow samples."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from latentomics.signatures.channels import CHANNELS
 from latentomics.signatures.domains import made_domains, two_domains
-from latentomics.signatures.simulate import PROCESSES, planted_domains
 
 
 @pytest.fixture
@@ -104,13 +101,6 @@ def test_lines_may_have_been_rescaled(made):
     d = two_domains(lines, *made[1:], n_lines=30)
     line = d.X[d.labelled][:, :24].argmax(axis=1)
     assert_array_equal(d.X[d.labelled].sum(axis=1), np.rint(lines.sum(axis=1))[line])
-
-
-@pytest.fixture
-def made_world(rng):
-    names = [*PROCESSES]
-    table = pd.DataFrame(rng.dirichlet(np.full(96, 0.1), len(names)), names, CHANNELS)
-    return planted_domains(table, n_lines=8, n_patients=6, n_parents=4)
 
 
 def test_planted_domains_hide_the_labels_of_the_pool(made_world):

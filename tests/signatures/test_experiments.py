@@ -9,10 +9,9 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import f1_score
 
 from latentomics.signatures import PseudoLabelNMF, SupervisedNMF
-from latentomics.signatures.channels import CHANNELS, to_profiles
+from latentomics.signatures.channels import to_profiles
 from latentomics.signatures.domains import made_domains, two_domains
 from latentomics.signatures.experiments import DomainLogistic, judged, judged_methods
-from latentomics.signatures.simulate import PROCESSES, planted_domains
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FAST = {"n_runs": 2, "max_iter": 40, "warm_up": 20, "device": "cpu"}
@@ -91,13 +90,6 @@ def test_alignment_takes_off_what_all_patients_have_more_of(easy):
     X, _ = easy.tests["patient"]
     one, two = (DomainLogistic(f, True).fit(easy) for f in (features, shifted))
     assert_allclose(two.predict_proba(X), one.predict_proba(X), atol=1e-9)
-
-
-@pytest.fixture
-def made_world(rng):
-    names = [*PROCESSES]
-    table = pd.DataFrame(rng.dirichlet(np.full(96, 0.1), len(names)), names, CHANNELS)
-    return planted_domains(table, n_lines=8, n_patients=6, n_parents=4)
 
 
 def test_every_method_is_selected_fitted_and_judged(made_world):
