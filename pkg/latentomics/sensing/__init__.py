@@ -1,0 +1,3 @@
+"""Part V: transcriptomes from few measurements of each (compressed sensing)."""
+
+__all__ = []
