@@ -61,10 +61,12 @@ class Decoder(Profiles):
             `Y` other columns than `A` has rows, an entry is not finite, or `noise` is
             below 0.
         """
+        return self._decode(*self._checked(Y, A, noise))
+
+    def _checked(self, Y, A, noise):
         check_is_fitted(self)
-        Y, A = read_measured(Y, A, self.n_features_in_)
         check_not_negative(noise=noise)
-        return self._decode(Y, A, float(noise))
+        return *read_measured(Y, A, self.n_features_in_), float(noise)
 
 
 class MeasurementDecoder(Profiles):
@@ -97,24 +99,20 @@ class MeasurementDecoder(Profiles):
         return self._decode(_read_rows(Y, self.n_measurements_))
 
 
-def read_measured(Y, A, n_features):
-    """Return checked `Y` and `A` as float64 arrays.
-
-    Raises
-    ------
-    ValueError
-        See :meth:`Decoder.decode`.
-    """
+def read_measured(Y, A, n_features=None):
+    """Return checked measurements and their matrix as float64 arrays."""
     A = read_matrix(A, n_features)
     return _read_rows(Y, len(A)), A
 
 
 def read_matrix(A, n_features=None):
     """Return a checked measurement matrix as a float64 array."""
-    A = _numbers(A, "A")
+    A = read_profiles(A, "A")
     m, g = A.shape
     if n_features is not None and g != n_features:
-        raise ValueError(f"A must have a column for each of {n_features} genes; got {g}")
+        raise ValueError(
+            f"A must have a column for each of {n_features} genes; got {g}"
+        )
     if m > g:
         raise ValueError(
             f"A must have at most as many rows as its {g} columns; got {m}: more "
@@ -124,7 +122,7 @@ def read_matrix(A, n_features=None):
 
 
 def _read_rows(Y, n_measurements):
-    Y = _numbers(Y, "Y")
+    Y = read_profiles(Y, "Y")
     if Y.shape[1] != n_measurements:
         raise ValueError(
             f"Y must have a column for each of {n_measurements} measurements; "
@@ -133,7 +131,8 @@ def _read_rows(Y, n_measurements):
     return Y
 
 
-def _numbers(M, name):
+def read_profiles(M, name):
+    """Return a checked table of finite numbers as a float64 array, a copy."""
     M = unmasked(M if hasattr(M, "shape") else pd.DataFrame(M))
     check_table(M, name)
     M = np.array(M, dtype="float64", order="C")

@@ -1,0 +1,180 @@
+"""Blind sensing: learn how profiles look from their measurements alone."""
+
+from math import log, pi
+
+import numpy as np
+import torch
+
+from latentomics.arrays import as_numpy, as_tensor, generator, randn, resolve_device
+from latentomics.base import check_not_negative, check_whole
+from latentomics.sensing.base import read_measured
+from latentomics.sensing.linear import GaussianDecoder, linear_gain, safe_cholesky
+from latentomics.solvers import iterate
+
+
+class BlindFactors(GaussianDecoder):
+    r"""Factors of profiles that nobody has seen, from many different measurements.
+
+    .. math:: x = \mu + V z + \epsilon, \quad z \sim N(0, I), \quad
+        \epsilon \sim N(0, \psi I), \qquad y = A_b (x + e)
+
+    Probabilistic principal components [1] of profiles of which each batch b shows
+    another few sums, fitted by expectation maximization (book: ``eq-blind``). One
+    measurement for all would leave what it does not see unknown for ever; batches that
+    are measured differently share the factors, and complete each other.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Factors.
+    tol : float, default=1e-3
+        Stop once a step changes V by less than this share of its norm.
+    max_iter : int, default=200
+    random_state : int, default=0
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+    loadings_ : ndarray of shape (n_features, n_components)
+        V, in the units of the profiles.
+    left_ : float
+        :math:`\psi`, in squared units of the profiles.
+    trace_ : Trace
+        Minus the log likelihood of the measurements, nats, at each look.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if a batch and its `A` do not fit together, or a parameter is out of
+        its range.
+
+    References
+    ----------
+    [1] Tipping & Bishop (1999). JRSS B 61:611-622.
+    """
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        tol=1e-3,
+        max_iter=200,
+        random_state=0,
+        device="auto",
+    ):
+        self.n_components, self.tol, self.max_iter = n_components, tol, max_iter
+        self.random_state, self.device = random_state, device
+
+    def fit(self, batches, noise=0.0):
+        """Learn from measurements alone.
+
+        Parameters
+        ----------
+        batches : list of (Y, A)
+            Measurements of some samples, (n_samples, n_measurements), and what was
+            measured, (n_measurements, n_features).
+        noise : float, default=0.0
+            Variance of e, of each gene in each sample.
+        """
+        check_whole(n_components=self.n_components)
+        check_whole(at_least=0, random_state=self.random_state)
+        check_not_negative(noise=noise)
+        resolve_device(self.device)
+        pairs = self._batches(batches)
+        g = self.n_features_in_
+        if self.n_components > g:
+            raise ValueError(
+                f"n_components must be at most the {g} genes; got {self.n_components}"
+            )
+        (V, mu, psi), self.trace_ = iterate(
+            lambda state: _em_step(state, pairs, noise),
+            self._start(pairs),
+            lambda state: _surprise(state, pairs, noise),
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        self.loadings_, self.mean_, self.left_ = as_numpy(V), as_numpy(mu), float(psi)
+        return self
+
+    def _batches(self, batches):
+        pairs = list(batches)
+        if not pairs:
+            raise ValueError("batches must hold a pair (Y, A); got none")
+        g = None
+        for number, (Y, A) in enumerate(pairs):
+            Y, A = read_measured(Y, A, g)
+            g = A.shape[1]
+            pairs[number] = tuple(as_tensor(M, device=self.device) for M in (Y, A))
+        self.n_features_in_ = g
+        return pairs
+
+    def _start(self, pairs):
+        """Start from what least squares alone would say, and random loadings."""
+        rough = torch.cat(
+            [torch.linalg.lstsq(A, Y.T, driver="gelsd").solution.T for Y, A in pairs]
+        )
+        seen = np.mean([A.shape[0] / A.shape[1] for _, A in pairs])
+        mu, psi = rough.mean(dim=0) / seen, rough.var()
+        shape = len(mu), self.n_components
+        V = randn(*shape, generator=generator(self.random_state), like=mu)
+        return V * (psi / self.n_components).sqrt(), mu, psi
+
+    def _posterior(self, Y, A, noise):
+        V, mu, Y, A = (
+            as_tensor(M, device=self.device) for M in (self.loadings_, self.mean_, Y, A)
+        )
+        S = V @ V.T
+        S.diagonal().add_(self.left_)
+        gain, SAt = linear_gain(S, A, noise)
+        variance = S.diagonal() - (gain * SAt).sum(dim=1)
+        return as_numpy(mu + (Y - A @ mu) @ gain.T), as_numpy(variance)
+
+
+def _spread(V, psi, A, noise):
+    """Return A V, and the factor of the covariance of measurements."""
+    AV = A @ V
+    return AV, safe_cholesky(AV @ AV.T + (psi + noise) * (A @ A.T))
+
+
+def _em_step(state, pairs, noise):
+    r"""Return the loadings, mean and rest that fit the expected profiles best.
+
+    With :math:`\tilde z = (z, 1)`: :math:`[V\, \mu] = E[x \tilde z^\top]
+    E[\tilde z \tilde z^\top]^{-1}`, sums over all samples of all batches.
+    """
+    V, mu, psi = state
+    g, q = V.shape
+    XZ, ZZ, n, size = V.new_zeros(g, q + 1), V.new_zeros(q + 1, q + 1), 0, 0.0
+    for Y, A in pairs:
+        AV, L = _spread(V, psi, A, noise)
+        white = torch.linalg.solve_triangular(
+            L, torch.cat([(Y - A @ mu).T, AV, A], dim=1), upper=False
+        )
+        r, wV, wA = white.split([len(Y), q, g], dim=1)
+        z = r.T @ wV  # (n, q), the mean of z given y
+        x = mu + z @ V.T + psi * (r.T @ wA)
+        cross = V - V @ (wV.T @ wV) - psi * (wA.T @ wV)  # covariance of x and z
+        one = torch.cat([z, z.new_ones(len(z), 1)], dim=1)
+        XZ += x.T @ one
+        XZ[:, :q] += len(Y) * cross
+        ZZ += one.T @ one
+        ZZ[:q, :q] += len(Y) * (torch.eye(q).to(V) - wV.T @ wV)
+        seen = (V @ wV.T + psi * wA.T).square().sum()
+        size = size + x.square().sum() + len(Y) * (V.square().sum() + g * psi - seen)
+        n += len(Y)
+    new = torch.linalg.solve(ZZ, XZ.T).T
+    left = (size - (new * XZ).sum()) / (n * g)
+    return new[:, :q], new[:, q], left.clamp(min=torch.finfo(V.dtype).tiny)
+
+
+def _surprise(state, pairs, noise):
+    """Return minus the log likelihood of all measurements, nats."""
+    V, mu, psi = state
+    total = 0.0
+    for Y, A in pairs:
+        _, L = _spread(V, psi, A, noise)
+        r = torch.linalg.solve_triangular(L, (Y - A @ mu).T, upper=False)
+        logs = L.diagonal().log().sum() + len(A) * log(2 * pi) / 2
+        total = total + r.square().sum() / 2 + len(Y) * logs
+    return total

@@ -1,0 +1,49 @@
+"""Intervals that need no model: how far off we were on profiles like these."""
+
+import numpy as np
+
+from latentomics.sensing.base import read_profiles
+
+
+def conformal_radius(X, X_hat, level=0.9):
+    r"""Return half the width of an interval of each gene that holds at a given rate.
+
+    .. math:: r_j = \text{the } \lceil (n + 1)\, \text{level} \rceil \text{-th smallest
+        of } |x_{ij} - \hat x_{ij}|, \; i = 1, \dots, n
+
+    (split conformal prediction; book: ``eq-conformal``). If the next profile is drawn
+    like these n, its gene j lies within :math:`\hat x_j \pm r_j` with at least this
+    probability, whatever the decoder and the distribution.
+
+    Parameters
+    ----------
+    X, X_hat : arrays of shape (n_samples, n_features)
+        Profiles that the decoder was not fitted to, true and decoded.
+    level : float, default=0.9
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        In the units of the profiles; infinite if there are too few of them.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, an entry is not finite, or `level` is not between 0 and 1.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer (2005). Algorithmic Learning in a Random World.
+    """
+    if not isinstance(level, float) or not 0 < level < 1:
+        raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
+    X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
+    if X.shape != X_hat.shape:
+        raise ValueError(
+            f"X_hat must have the shape of X, {X.shape}; got {X_hat.shape}"
+        )
+    rank = int(np.ceil((len(X) + 1) * level))
+    if rank > len(X):
+        return np.full(X.shape[1], np.inf)
+    return np.sort(np.abs(X - X_hat), axis=0)[rank - 1]

@@ -1,0 +1,225 @@
+"""What is measured: a few sums of genes, in place of every gene."""
+
+import numpy as np
+from scipy.linalg import qr
+from sklearn.base import TransformerMixin
+
+from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.sensing.base import Profiles
+
+TRIES = 1000  # draws of one row before we say that it cannot be had
+
+
+class Measurement(TransformerMixin, Profiles):
+    """Base: `fit` looks at `X` and draws `components_`, `transform` measures."""
+
+    def fit(self, X, y=None):
+        """Draw the measurements of profiles with as many genes as `X` has."""
+        X = self._profiles(X)
+        check_whole(n_measurements=self.n_measurements)
+        m, g = self.n_measurements, X.shape[1]
+        if m > g:
+            raise ValueError(
+                f"n_measurements must be at most the {g} feature(s) of X; got {m}"
+            )
+        self.components_ = self._draw(X)
+        return self
+
+    def transform(self, X):
+        """Return the measurements of profiles, (n_samples, n_measurements)."""
+        return self._profiles(X, reset=False) @ self.components_.T
+
+
+class GaussianMeasurement(Measurement):
+    r"""Sums of all genes with random weights, hardly alike from row to row.
+
+    .. math:: y = A (x + e), \qquad a_{ij} \sim N(0, 1), \quad \|a_i\| = 1
+
+    A row that correlates with an earlier one by more than `max_correlation` is drawn
+    anew [1] (book: ``eq-measure``).
+
+    Parameters
+    ----------
+    n_measurements : int, default=100
+        m, at most the number of genes.
+    max_correlation : float, default=0.2
+        Of two rows, Pearson's, without sign; above 0. At 1 any will do.
+    nonnegative : bool, default=False
+        Take the absolute value of each weight, as a pool of probes can only add.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_measurements, n_features)
+        A; rows have length 1.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if there are more measurements than genes, or rows so little alike
+        cannot be had: with few genes there is little room.
+
+    References
+    ----------
+    [1] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
+    """
+
+    def __init__(
+        self,
+        n_measurements=100,
+        *,
+        max_correlation=0.2,
+        nonnegative=False,
+        random_state=0,
+    ):
+        self.n_measurements, self.max_correlation = n_measurements, max_correlation
+        self.nonnegative, self.random_state = nonnegative, random_state
+
+    def _draw(self, X):
+        check_positive(max_correlation=self.max_correlation)
+        check_choice("nonnegative", self.nonnegative, (False, True))
+        check_whole(at_least=0, random_state=self.random_state)
+        rng = np.random.default_rng(self.random_state)
+        m, g = self.n_measurements, X.shape[1]
+        A, centred = np.empty((m, g)), np.zeros((m, g))
+        for i in range(m):
+            A[i], centred[i] = self._row(centred[:i], g, rng)
+        return A
+
+    def _row(self, before, g, rng):
+        """Draw a row until it is unlike those `before`, which are centred."""
+        for _ in range(TRIES):
+            row = rng.standard_normal(g)
+            row = np.abs(row) if self.nonnegative else row
+            row /= np.linalg.norm(row)
+            own = row - row.mean()
+            length = np.linalg.norm(own)
+            own = own / length if length > 0 else own
+            if not len(before) or np.abs(before @ own).max() <= self.max_correlation:
+                return row, own
+        raise ValueError(
+            f"max_correlation must leave room for {self.n_measurements} rows of {g} "
+            f"genes; got {self.max_correlation}, which {TRIES} draws of row "
+            f"{len(before) + 1} did not meet"
+        )
+
+
+class PooledMeasurement(Measurement):
+    r"""Sums of a few genes each, drawn at random: pools of probes.
+
+    .. math:: y_i = \frac{1}{\sqrt{s}} \sum_{j \in \text{pool}_i} (x_j + e_j)
+
+    (book: ``eq-pools``).
+
+    Parameters
+    ----------
+    n_measurements : int, default=100
+        m, pools, at most the number of genes.
+    pool_size : int, default=50
+        s, genes in a pool, at most all.
+    random_state : int, default=0
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_measurements, n_features)
+        A; rows have length 1.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if there are more measurements, or genes in a pool, than genes.
+    """
+
+    def __init__(self, n_measurements=100, *, pool_size=50, random_state=0):
+        self.n_measurements, self.pool_size = n_measurements, pool_size
+        self.random_state = random_state
+
+    def _draw(self, X):
+        check_whole(pool_size=self.pool_size)
+        check_whole(at_least=0, random_state=self.random_state)
+        m, g, s = self.n_measurements, X.shape[1], self.pool_size
+        if s > g:
+            raise ValueError(
+                f"pool_size must be at most the {g} feature(s) of X; got {s}"
+            )
+        rng = np.random.default_rng(self.random_state)
+        A = np.zeros((m, g))
+        for row in A:
+            row[rng.choice(g, s, replace=False)] = s**-0.5
+        return A
+
+
+class SignatureGenes(Measurement):
+    r"""A few genes measured alone, those that span the profiles best.
+
+    Columns of the centred profiles are taken in the order of a QR factorization with
+    pivots: each gene is the one that those before explain least (book:
+    ``eq-signature-genes``).
+
+    Parameters
+    ----------
+    n_measurements : int, default=100
+        m, genes, at most all.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_measurements, n_features)
+        A; a single 1 in each row.
+    genes_ : ndarray of shape (n_measurements,)
+        Which columns of `X`.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if there are more measurements than genes.
+    """
+
+    def __init__(self, n_measurements=100):
+        self.n_measurements = n_measurements
+
+    def _draw(self, X):
+        _, pivots = qr(X - X.mean(axis=0), mode="r", pivoting=True)
+        self.genes_ = pivots[: self.n_measurements].astype(np.intp)
+        return np.eye(X.shape[1])[self.genes_]
+
+
+def noise_variance(X, snr):
+    r"""Return the variance of noise, for each gene in each sample.
+
+    .. math:: \sigma^2 = \frac{\|X\|_F^2}{n\, g\, \text{SNR}^2}
+
+    (book: ``eq-snr``): SNR is a ratio of amplitudes; infinity is no noise.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+    snr : float
+    """
+    if not isinstance(snr, int | float | np.number) or not snr > 0:
+        raise ValueError(f"snr must be a positive number; got {snr!r}")
+    return float(np.square(np.asarray(X, dtype=float)).mean() / snr**2)
+
+
+def add_noise(X, snr, random_state=0):
+    """Return profiles with Gaussian noise of length ``||X|| / snr``, exactly.
+
+    The noise is in the sample, before it is measured, so that no measurement can
+    average it away more than another.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+    snr : float
+        Ratio of amplitudes; infinity adds nothing.
+    random_state : int, default=0
+    """
+    X = np.asarray(X, dtype=float)
+    variance = noise_variance(X, snr)
+    check_whole(at_least=0, random_state=random_state)
+    N = np.random.default_rng(random_state).standard_normal(X.shape)
+    return X + N * (variance * X.size / np.square(N).sum()) ** 0.5
+
+
+def with_variance(X, noise, rng):
+    """Return profiles with Gaussian noise of a variance drawn from a generator."""
+    return X + noise**0.5 * rng.standard_normal(X.shape)

@@ -1,0 +1,136 @@
+"""Profiles as a mixture of Gaussians, and the exact posterior mean."""
+
+import numpy as np
+import torch
+from sklearn.mixture import GaussianMixture
+
+from latentomics.arrays import as_numpy, as_tensor, resolve_device
+from latentomics.base import check_not_negative, check_whole
+from latentomics.sensing.linear import GaussianDecoder, safe_cholesky
+
+SOFT = 1e-3  # share of the mean variance of a latent direction, added to each
+
+
+class MixtureMMSE(GaussianDecoder):
+    r"""Guess profiles as kinds of samples, each with a mean and covariance of its own.
+
+    .. math::
+        p(x) = \sum_k \pi_k N(\mu + V m_k,\; V C_k V^\top + D), \qquad
+        \hat x = \sum_k p(k \mid y)\, E[x \mid y, k]
+
+    (book: ``eq-mixture``). V holds the first principal directions of the training
+    profiles, in which scikit-learn fits the mixture, and D is diagonal: what they leave
+    of each gene. Each kind decodes as :class:`LinearMMSE` does, and counts by how well
+    it explains the measurements [1]. The answer is the exact posterior mean.
+
+    Parameters
+    ----------
+    n_components : int, default=15
+        Kinds, at most as many as training profiles.
+    n_latent : int, default=40
+        Principal directions, or as many as there are.
+    pooling : float, default=0.0
+        :math:`\nu \ge 0`, in profiles: how many of the covariance common to all kinds
+        are added to each kind's own, for kinds of few profiles.
+    random_state : int, default=0
+        Of the mixture's start.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_features,)
+    directions_ : ndarray of shape (n_directions, n_features)
+        V', orthonormal rows.
+    weights_ : ndarray of shape (n_components,)
+        Share of each kind.
+    means_ : ndarray of shape (n_components, n_directions)
+    covariances_ : ndarray of shape (n_components, n_directions, n_directions)
+    left_ : ndarray of shape (n_features,)
+        The diagonal of D, in squared units of the profiles.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if `X` is not a finite matrix, or there are more kinds than profiles.
+
+    References
+    ----------
+    [1] Yu, Sapiro & Mallat (2012). IEEE Transactions on Image Processing 21:2481-2499.
+    """
+
+    def __init__(
+        self,
+        n_components=15,
+        *,
+        n_latent=40,
+        pooling=0.0,
+        random_state=0,
+        device="auto",
+    ):
+        self.n_components, self.n_latent = n_components, n_latent
+        self.pooling, self.random_state, self.device = pooling, random_state, device
+
+    def fit(self, X, y=None):
+        """Learn from profiles, (n_samples, n_features)."""
+        check_whole(n_components=self.n_components, n_latent=self.n_latent)
+        check_whole(at_least=0, random_state=self.random_state)
+        check_not_negative(pooling=self.pooling)
+        resolve_device(self.device)
+        X = self._profiles(X, ensure_min_samples=2)
+        if self.n_components > len(X):
+            raise ValueError(
+                f"n_components must be at most the {len(X)} sample(s) of X; "
+                f"got {self.n_components}"
+            )
+        self.mean_ = X.mean(axis=0)
+        T = as_tensor(X - self.mean_, device=self.device)
+        _, s, Vh = torch.linalg.svd(T, full_matrices=False)
+        V = Vh[: self.n_latent][s[: self.n_latent] > s[0] * 1e-12]
+        Z = T @ V.T
+        self.directions_, self.left_ = as_numpy(V), as_numpy((T - Z @ V).var(dim=0))
+        self._mix(as_numpy(Z))
+        return self
+
+    def _mix(self, Z):
+        r"""Fit the mixture in the principal directions, then pool its covariances.
+
+        .. math:: C_k \leftarrow \frac{n_k C_k + \nu \bar C}{n_k + \nu}, \qquad
+            \bar C = \sum_k \pi_k C_k
+        """
+        mixture = GaussianMixture(
+            self.n_components,
+            reg_covar=SOFT * Z.var(axis=0).mean() + 1e-12,
+            max_iter=100,
+            tol=1e-3,
+            random_state=self.random_state,
+        ).fit(Z)
+        self.weights_, self.means_ = mixture.weights_, mixture.means_
+        C, n = mixture.covariances_, self.weights_[:, None, None] * len(Z)
+        common = np.tensordot(self.weights_, C, axes=1)
+        self.covariances_ = (n * C + self.pooling * common) / (n + self.pooling)
+
+    def _posterior(self, Y, A, noise):
+        parts = (self.mean_, self.directions_, self.left_, self.means_)
+        Y, A, mu, V, left, means, C, weights = (
+            as_tensor(M, device=self.device)
+            for M in (Y, A, *parts, self.covariances_, self.weights_)
+        )
+        AV = A @ V.T  # (m, q)
+        Q = AV @ C @ AV.T + (A * (left + noise)) @ A.T  # (K, m, m)
+        L = safe_cholesky(Q)
+        centres = mu + means @ V  # (K, g)
+        far = torch.linalg.solve_triangular(
+            L, (Y[None] - (centres @ A.T)[:, None]).mT, upper=False
+        )  # (K, m, n)
+        logs = L.diagonal(dim1=1, dim2=2).log().sum(dim=1)
+        p = weights.log()[:, None] - far.square().sum(dim=1) / 2 - logs[:, None]
+        p = p.softmax(dim=0)  # (K, n): which kind, given the measurements
+        mean, second = torch.zeros_like(Y @ A), torch.zeros_like(Y @ A)
+        for k in range(len(weights)):
+            SAt = V.T @ (C[k] @ AV.T) + left[:, None] * A.T
+            white = torch.linalg.solve_triangular(L[k], SAt.T, upper=False)  # (m, g)
+            own = centres[k] + far[k].T @ white
+            spread = ((C[k] @ V) * V).sum(dim=0) + left - white.square().sum(dim=0)
+            mean += p[k][:, None] * own
+            second += p[k][:, None] * (own.square() + spread)
+        return as_numpy(mean), as_numpy(second - mean.square())

@@ -1,0 +1,57 @@
+"""How near decoded profiles are to the true ones."""
+
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from latentomics.sensing.base import read_profiles
+
+N_DISTANCES = 500  # samples whose distances are compared: all pairs of more are many
+
+
+def scores(X, X_hat):
+    r"""Return five scores of decoded profiles.
+
+    Parameters
+    ----------
+    X, X_hat : arrays of shape (n_samples, n_features)
+        True and decoded.
+
+    Returns
+    -------
+    dict of str to float
+        `overall`, Pearson's correlation of all entries: it is high for whoever knows
+        the mean of each gene; `per_sample` and `per_gene`, the mean of the correlations
+        of rows and of columns (those without spread left out; NaN if all are);
+        `nrmse`, :math:`\|X - \hat X\|_F / \|X\|_F`; `distance`, the correlation of the
+        distances between samples (of the first 500; NaN below three samples). Book:
+        ``eq-sensing-scores``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, or an entry is not finite.
+    """
+    X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
+    if X.shape != X_hat.shape:
+        raise ValueError(
+            f"X_hat must have the shape of X, {X.shape}; got {X_hat.shape}"
+        )
+    near, far = (pdist(M[:N_DISTANCES]) for M in (X, X_hat))
+    return {
+        "overall": _correlation(X.reshape(1, -1), X_hat.reshape(1, -1)),
+        "per_sample": _correlation(X, X_hat),
+        "per_gene": _correlation(X.T, X_hat.T),
+        "nrmse": float(np.linalg.norm(X - X_hat) / np.linalg.norm(X)),
+        "distance": _correlation(near[None], far[None]) if len(X) > 2 else np.nan,
+    }
+
+
+def _correlation(A, B):
+    """Return the mean Pearson correlation of rows of A and B, where both vary."""
+    A, B = (M - M.mean(axis=1, keepdims=True) for M in (A, B))
+    size = np.linalg.norm(A, axis=1), np.linalg.norm(B, axis=1)
+    varies = (size[0] > 1e-12) & (size[1] > 1e-12)
+    if not varies.any():
+        return np.nan
+    dots = (A[varies] * B[varies]).sum(axis=1)
+    return float((dots / size[0][varies] / size[1][varies]).mean())

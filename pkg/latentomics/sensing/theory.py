@@ -1,0 +1,67 @@
+"""What theory says of random measurements, to put beside what happens."""
+
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from latentomics.sensing.base import read_matrix, read_profiles
+
+
+def distance_distortion(X, A):
+    r"""Return by how much a measurement distorts squared distances, pair by pair.
+
+    .. math:: \delta_{ij} = \frac{g}{m} \frac{\|A (x_i - x_j)\|^2}{\|x_i - x_j\|^2} - 1
+
+    for rows of A of length 1 (book: ``eq-jl``). For Gaussian rows the mean is 0 and the
+    standard deviation about :math:`\sqrt{2/m}`, whatever the number of genes (Johnson
+    & Lindenstrauss).
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, n_features)
+    A : array of shape (n_measurements, n_features)
+
+    Returns
+    -------
+    ndarray
+        One number for each pair of samples that differ.
+    """
+    X = read_profiles(X, "X")
+    A = read_matrix(A, X.shape[1])
+    before, after = (pdist(M, "sqeuclidean") for M in (X, X @ A.T))
+    differ = before > 0
+    m, g = A.shape
+    return g / m * after[differ] / before[differ] - 1
+
+
+def coherence(D):
+    r"""Return the largest cosine, without sign, of two atoms of a dictionary.
+
+    .. math:: \mu = \max_{i \ne j} \frac{|d_i^\top d_j|}{\|d_i\| \|d_j\|}
+
+    (book: ``eq-coherence``).
+
+    Parameters
+    ----------
+    D : array of shape (n_atoms, n_features)
+        Two atoms or more; those of length 0 are left out.
+    """
+    D = read_profiles(D, "D")
+    length = np.linalg.norm(D, axis=1)
+    D = D[length > 0] / length[length > 0, None]
+    if len(D) < 2:
+        raise ValueError(f"D must have two atoms that are not 0; got {len(D)}")
+    cosine = np.abs(D @ D.T)
+    np.fill_diagonal(cosine, 0)
+    return float(cosine.max())
+
+
+def guaranteed_atoms(mu):
+    r"""Return up to how many atoms pursuit surely finds, at a coherence.
+
+    .. math:: k < \tfrac12 \Big(1 + \frac{1}{\mu}\Big)
+
+    (Tropp 2004; book: ``eq-coherence``), for exact sparsity and no noise.
+    """
+    if not 0 < mu <= 1:
+        raise ValueError(f"mu must be above 0 and at most 1; got {mu!r}")
+    return int(np.ceil((1 + 1 / mu) / 2) - 1)
