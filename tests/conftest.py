@@ -9,6 +9,8 @@ from house import (
     CLASSIFIERS,
     DENOISERS,
     NEEDS,
+    NETWORKS,
+    PROFILES,
     REGRESSORS,
     estimator_classes,
     family_of,
@@ -83,7 +85,16 @@ def catalogues():
 
 
 @pytest.fixture
-def given(gappy, responses, catalogues):
+def measured(rng):
+    """Profiles 30 x 20 of 3 modules, from 0 to 1, and 6 measurements of them."""
+    X = rng.gamma(1.0, size=(30, 3)) @ rng.gamma(0.5, size=(3, 20))
+    X += 0.1 * rng.random(X.shape)
+    return X / X.max(), rng.normal(size=(6, 20)) / 20**0.5
+
+
+@pytest.fixture
+def given(gappy, responses, catalogues, measured):
     """Data to fit an estimator of a class to, as a tuple."""
     data = {DENOISERS: gappy[1:], REGRESSORS: responses, CLASSIFIERS: catalogues}
+    data |= {PROFILES: measured[:1], NETWORKS: measured}
     return lambda cls: data[family_of(cls)]

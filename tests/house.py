@@ -15,6 +15,8 @@ import latentomics
 from latentomics.denoise import SoftImpute
 from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.regressor import MultitaskRegressor
+from latentomics.sensing import LinearMMSE, MixtureMMSE
+from latentomics.sensing.base import Decoder, MeasurementDecoder, Profiles
 from latentomics.signatures.labelled_nmf import LabelledNMF
 
 CHAPTERS = {"denoise", "multitask", "signatures", "sensing"}
@@ -25,8 +27,10 @@ SEARCH = {
     "n_splits": 2,
 }
 NMF = {"n_components": 3, "n_runs": 2, "warm_up": 5, "max_iter": 60}
+FEW = {"n_measurements": 3}
 # What an estimator needs to be made at all, or to be fast
 NEEDS = {
+    "BlendedDecoder": {"decoders": [LinearMMSE(), MixtureMMSE(1, n_latent=2)]},
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
     "DeepMatrixFactorization": DEEP,
     "DualBranchNMF": {
@@ -35,12 +39,17 @@ NEEDS = {
         "learning_rate": 0.01,
         "max_iter": 200,
     },
+    "GaussianMeasurement": {**FEW, "max_correlation": 0.95},
     "KBMTL": {"n_components": 3},
+    "MixtureMMSE": {"n_components": 3, "n_latent": 3},
+    "OptimisedPools": {**FEW, "max_iter": 100},
     "PathSearch": SEARCH,
+    "PooledMeasurement": {**FEW, "pool_size": 2},
     "PseudoLabelNMF": NMF,
     "ResidualThresholdedDMF": DEEP,
     "RobustPCA": {"max_iter": 200},
     "SemiSupervisedNMF": NMF,
+    "SignatureGenes": FEW,
     "SupervisedNMF": NMF,
     "TaskGroups": {**SEARCH, "group_size": 3},
 }
@@ -72,8 +81,28 @@ CLASSIFIERS = Family(
 )
 
 
+def rebuilt(model, X):
+    """Return what a decoder or a transformer makes of profiles, in their shape."""
+    if isinstance(model, Decoder):
+        X = np.asarray(X, dtype=float)
+        A = np.random.default_rng(0).normal(size=(X.shape[1] // 3, X.shape[1]))
+        return model.decode(X @ A.T, A, noise=0.01)
+    return model.transform(X) @ model.components_
+
+
+PROFILES = Family(("X",), lambda model, X: {"rebuilt": rebuilt(model, X)})
+NETWORKS = Family(  # as many answers as A has rows
+    ("X", "A"),
+    lambda model, X, A: {
+        "decode": model.decode(np.asarray(X) @ np.transpose(A))[: len(A)]
+    },
+)
+
+
 def family_of(cls):
     """Return the family of an estimator class."""
+    if issubclass(cls, Profiles):
+        return NETWORKS if issubclass(cls, MeasurementDecoder) else PROFILES
     if issubclass(cls, LabelledNMF):
         return CLASSIFIERS
     return REGRESSORS if issubclass(cls, MultitaskRegressor) else DENOISERS

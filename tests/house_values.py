@@ -2,6 +2,7 @@
 
 from latentomics.denoise import GeneralSensitivity
 from latentomics.multitask import RidgePerTask
+from latentomics.sensing import LinearMMSE
 
 DEEP = {
     "hidden": (5,),
@@ -43,6 +44,7 @@ NMF = {
     "random_state": 1,
     "dtype": "float32",
 }
+SOME = {"n_measurements": 2}
 # For every parameter of every estimator another value, and in WITH what else must
 # be set for it to matter. An estimator or a parameter that is missing here fails.
 OTHER = {
@@ -127,6 +129,34 @@ OTHER = {
     },
     "PathSearch": SEARCH,
     "TaskGroups": {**SEARCH, "group_size": 2},
+    "BlendedDecoder": {
+        "decoders": [LinearMMSE(0.5)],
+        "n_splits": 4,
+        "random_state": 1,
+    },
+    "GaussianMeasurement": {
+        **SOME,
+        "max_correlation": 0.2,
+        "nonnegative": True,
+        "random_state": 1,
+    },
+    "LinearMMSE": {"shrinkage": 0.5},
+    "MixtureMMSE": {
+        "n_components": 2,
+        "n_latent": 2,
+        "pooling": 5.0,
+        "random_state": 1,
+    },
+    "OptimisedPools": {
+        **SOME,
+        "noise": 0.5,
+        "learning_rate": 0.1,
+        "tol": 0.1,
+        "max_iter": 3,
+        "random_state": 1,
+    },
+    "PooledMeasurement": {**SOME, "pool_size": 3, "random_state": 1},
+    "SignatureGenes": SOME,
     "SupervisedNMF": NMF,
     "SemiSupervisedNMF": {**NMF, "unlabelled_weight": 0.5},
     "PseudoLabelNMF": {
@@ -158,6 +188,7 @@ WITH = {
     ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
     ("PathSearch", "estimator"): {"grid": None},
     ("TaskGroups", "estimator"): {"grid": None},
+    ("MixtureMMSE", "random_state"): {"n_components": 8},
     ("PseudoLabelNMF", "relabel"): {"soft": True},
 }
 # X -> what else `fit` must be given for a parameter to matter, and with which X

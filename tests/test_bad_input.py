@@ -12,6 +12,8 @@ import pytest
 from house import (
     CLASSIFIERS,
     DENOISERS,
+    NETWORKS,
+    PROFILES,
     estimator_classes,
     family_of,
     on,
@@ -66,6 +68,15 @@ BAD_VALUES = {
     "n_runs": WHOLE,
     "max_rounds": WHOLE,
     "lam_c": FROM_0,
+    "n_measurements": WHOLE,
+    "max_correlation": POSITIVE,
+    "nonnegative": FLAG,
+    "pool_size": WHOLE,
+    "n_latent": WHOLE,
+    "pooling": FROM_0,
+    "noise": FROM_0,
+    ("LinearMMSE", "shrinkage"): FROM_0,
+    "decoders": ([[]], "a list of decoders"),
     "lam_2": POSITIVE,
     "unlabelled_weight": FROM_0,
     "threshold": ([0, 1, 1.5, np.nan, "1", None, True], "a number between 0 and 1"),
@@ -101,6 +112,8 @@ BAD_VALUES = {
 WITH = {("DeepMatrixFactorization", "eta"): {"loss": "huber"}}
 # Checked by whom they are handed to: clone, ParameterGrid, and a call
 HANDED_ON = {("CellSearch", "estimator"), "grid", "progress"}
+# Whose last argument may have gaps
+GAPPY = [c for c in estimator_classes() if family_of(c) not in (PROFILES, NETWORKS)]
 
 
 MASKS = {
@@ -122,6 +135,7 @@ def write(content, path):
 def arguments(cls, **given):
     """A good table for each argument of fit; keywords replace it."""
     good = {"X": table(), "Y": table(), "y": [0, 1, 2, -1] * 3}
+    good["A"] = table().fillna(0)[:3]
     if family_of(cls) is not DENOISERS:
         good["X"] = good["X"].fillna(0)
     if family_of(cls) is CLASSIFIERS:
@@ -133,8 +147,8 @@ def doors():
     """Every place where a matrix comes in, each with each bad one."""
     for cls in estimator_classes():
         own = {"X": {} if family_of(cls) is DENOISERS else FEATURE_CASES}
-        own["Y"] = RESPONSE_CASES
-        for name in {"X", "Y"} & set(family_of(cls).arguments):  # y is no matrix
+        own |= {"Y": RESPONSE_CASES, "A": FEATURE_CASES}
+        for name in {"X", "Y", "A"} & set(family_of(cls).arguments):  # y is no matrix
             for case, (bad, says) in CASES.items():
                 says = own[name].get(case, re.sub("^X", name, says))
                 label = f"{cls.__name__}-{name}-{case}"
@@ -189,17 +203,27 @@ def test_every_bad_value_of_every_parameter_is_refused(knob, make):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_what_is_masked_in_an_array_is_a_gap(estimator_class, make):
-    name = family_of(estimator_class).arguments[-1]
+@pytest.mark.parametrize("gappy_class", GAPPY)
+def test_what_is_masked_in_an_array_is_a_gap(gappy_class, make):
+    name = family_of(gappy_class).arguments[-1]
     given, gap = table().to_numpy(), table().isna().to_numpy()
     hidden = table().fillna(1e9).to_numpy()
     if name == "y":
-        given = arguments(estimator_class)[-1]
+        given = arguments(gappy_class)[-1]
         hidden = np.arange(12) % 4  # a class of their own, were they not masked
         gap = hidden == 3
-    masked = arguments(estimator_class, **{name: np.ma.array(hidden, mask=gap)})
-    plain = arguments(estimator_class, **{name: given})
-    assert same_fit(*(make(estimator_class).fit(*data) for data in (masked, plain)))
+    masked = arguments(gappy_class, **{name: np.ma.array(hidden, mask=gap)})
+    plain = arguments(gappy_class, **{name: given})
+    assert same_fit(*(make(gappy_class).fit(*data) for data in (masked, plain)))
+
+
+@pytest.mark.parametrize(
+    "full_class", [c for c in estimator_classes() if c not in GAPPY]
+)
+def test_what_is_masked_is_refused_where_no_gap_may_be(full_class, make):
+    masked = np.ma.array(table().fillna(1e9).to_numpy(), mask=table().isna())
+    with pytest.raises(ValueError, match="X must be finite, without NaN; got nan in"):
+        make(full_class).fit(*arguments(full_class, X=masked))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

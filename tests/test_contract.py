@@ -9,6 +9,8 @@ import pytest
 from house import (
     CLASSIFIERS,
     DENOISERS,
+    NETWORKS,
+    PROFILES,
     REGRESSORS,
     family_of,
     learned,
@@ -33,9 +35,10 @@ def X(gappy, rng):
 
 
 @pytest.fixture
-def data_of(X, responses, catalogues):
+def data_of(X, responses, catalogues, measured):
     """What an estimator of a class is fitted to."""
     data = {DENOISERS: (X,), REGRESSORS: responses, CLASSIFIERS: catalogues}
+    data |= {PROFILES: measured[:1], NETWORKS: measured}
     return lambda cls: data[family_of(cls)]
 
 

@@ -62,3 +62,8 @@ def test_bad_numbers_are_refused(correlated):
         OptimisedPools(3, noise=-1).fit(correlated)
     with pytest.raises(ValueError, match=r"at most the 15 feature\(s\)"):
         OptimisedPools(16).fit(correlated)
+
+
+def test_profiles_that_are_all_the_same_are_refused():
+    with pytest.raises(ValueError, match="X must vary; got the same profile"):
+        OptimisedPools(2).fit(np.ones((5, 4)))

@@ -1,11 +1,10 @@
 """What the estimators of part V share: profiles in, measurements in, profiles out."""
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from latentomics.base import check_not_negative, check_table, unmasked
+from latentomics.base import check_not_negative, check_size, check_table, unmasked
 
 
 class Profiles(BaseEstimator):
@@ -22,8 +21,7 @@ class Profiles(BaseEstimator):
         """
         if not reset:
             check_is_fitted(self)
-        X = X if hasattr(X, "shape") else np.asarray(X)
-        X = unmasked(X)
+        X = unmasked(_as_array(X))
         if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
             raise ValueError(
                 f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
@@ -33,6 +31,7 @@ class Profiles(BaseEstimator):
         given = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
         X = validate_data(self, X, reset=reset, **given, **how)
         check_no_gap(X, "X")
+        check_size(X, getattr(self, "dtype", "float64"))
         return X
 
 
@@ -133,11 +132,23 @@ def _read_rows(Y, n_measurements):
 
 def read_profiles(M, name):
     """Return a checked table of finite numbers as a float64 array, a copy."""
-    M = unmasked(M if hasattr(M, "shape") else pd.DataFrame(M))
+    M = unmasked(_as_array(M))
     check_table(M, name)
     M = np.array(M, dtype="float64", order="C")
     check_no_gap(M, name)
+    check_size(M, "float64", name)
     return M
+
+
+def _as_array(M):
+    """Return a table as it is, anything else as an array, if its rows let it."""
+    if hasattr(M, "shape"):
+        return M
+    try:
+        array = np.asarray(M)
+    except ValueError:  # rows of unequal lengths, which check_table refuses well
+        return M
+    return array if array.ndim else M
 
 
 def check_no_gap(M, name):

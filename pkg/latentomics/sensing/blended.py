@@ -53,9 +53,11 @@ class BlendedDecoder(Decoder):
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
-        wrong = [d for d in self.decoders or [None] if not isinstance(d, Decoder)]
-        if wrong:
-            raise ValueError(f"decoders must be a list of decoders; got {wrong[0]!r}")
+        given = self.decoders if isinstance(self.decoders, list) else []
+        if not given or not all(isinstance(d, Decoder) for d in given):
+            raise ValueError(
+                f"decoders must be a list of decoders; got {self.decoders!r}"
+            )
         check_whole(at_least=2, n_splits=self.n_splits)
         check_whole(at_least=0, random_state=self.random_state)
         X = self._profiles(X, ensure_min_samples=2 * self.n_splits)

@@ -43,9 +43,11 @@ class OptimisedPools(Measurement):
     Raises
     ------
     ValueError
-        In `fit`: if there are more measurements than genes, or a parameter is out of
-        its range.
+        In `fit`: if there are more measurements than genes, all profiles are the same,
+        or a parameter is out of its range.
     """
+
+    min_samples = 2
 
     def __init__(
         self,
@@ -66,6 +68,8 @@ class OptimisedPools(Measurement):
         check_not_negative(noise=self.noise)
         check_positive(learning_rate=self.learning_rate)
         check_whole(at_least=0, random_state=self.random_state)
+        if not X.std(axis=0).any():
+            raise ValueError("X must vary; got the same profile in every row")
         X = as_tensor(X - X.mean(axis=0), device=self.device)
         S = X.T @ X / max(len(X) - 1, 1)
         shape = self.n_measurements, len(S)
@@ -91,6 +95,11 @@ class OptimisedPools(Measurement):
             gap=lambda new, old: (objective(new) / objective(old) - 1).abs(),
         )
         return as_numpy(_pools(B))
+
+    @property
+    def n_iter_(self):
+        """Steps taken, for scikit-learn."""
+        return self.trace_.n_iter
 
 
 def _pools(B):

@@ -13,9 +13,11 @@ TRIES = 1000  # draws of one row before we say that it cannot be had
 class Measurement(TransformerMixin, Profiles):
     """Base: `fit` looks at `X` and draws `components_`, `transform` measures."""
 
+    min_samples = 1  # that `fit` needs
+
     def fit(self, X, y=None):
         """Draw the measurements of profiles with as many genes as `X` has."""
-        X = self._profiles(X)
+        X = self._profiles(X, ensure_min_samples=self.min_samples)
         check_whole(n_measurements=self.n_measurements)
         m, g = self.n_measurements, X.shape[1]
         if m > g:
@@ -152,9 +154,11 @@ class PooledMeasurement(Measurement):
 class SignatureGenes(Measurement):
     r"""A few genes measured alone, those that span the profiles best.
 
-    Columns of the centred profiles are taken in the order of a QR factorization with
-    pivots: each gene is the one that those before explain least (book:
-    ``eq-signature-genes``).
+    .. math:: j_{k+1} = \arg\max_j \| x_j - P_k x_j \|
+
+    :math:`x_j` is the centred column of a gene, and :math:`P_k` projects onto the k
+    genes before: each is the one that those explain least, as a QR factorization with
+    pivots finds it (book: ``eq-signature-genes``).
 
     Parameters
     ----------
