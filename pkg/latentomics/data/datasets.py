@@ -11,6 +11,7 @@ from latentomics.data.cell_lines import cell_lines
 from latentomics.data.ctrpv2 import ctrpv2_auc, ctrpv2_drugs
 from latentomics.data.gdsc import gdsc1_auc, gdsc1_lnic50, gdsc_drugs
 from latentomics.data.gene_sets import go_bp, hallmark
+from latentomics.data.gtex import gtex_tissues
 from latentomics.data.mutations import (
     cell_line_sbs96,
     cell_line_sbs96_unfiltered,
@@ -19,6 +20,7 @@ from latentomics.data.mutations import (
     zou2021,
 )
 from latentomics.data.nci60 import nci60_drugs, nci60_expression, nci60_gi50
+from latentomics.data.pbmc import pbmc
 from latentomics.data.registry import catalogue, provenance, registry, requires
 from latentomics.data.rtdmf import planted_set
 from latentomics.data.tcga import tcga_ddr, tcga_sbs96
@@ -44,6 +46,8 @@ LOADERS = {
     "cell_line_sbs96": cell_line_sbs96,
     "cell_line_sbs96_unfiltered": cell_line_sbs96_unfiltered,
     "zou2021": zou2021,
+    "gtex_tissues": gtex_tissues,
+    "pbmc": pbmc,
     "rtdmf_twoblock": partial(planted_set, "twoblock"),
     "rtdmf_mixed": partial(planted_set, "mixed"),
     "rtdmf_fimm": partial(planted_set, "fimm"),
@@ -83,8 +87,8 @@ def load(name, /, **options):
     **options
         What the loader of that name takes: ``ids`` for "gdsc1_auc", ``repeats`` for
         "ctrpv2_auc", ``measure`` for "ccle_response", ``kind`` for "ccle_features" and
-        "cosmic_sbs", ``table`` for "tcga_sbs96", "cell_line_sbs96" and "zou2021"; the
-        others take none.
+        "cosmic_sbs", ``table`` for "tcga_sbs96", "cell_line_sbs96", "zou2021",
+        "gtex_tissues" and "pbmc"; the others take none.
 
     Returns
     -------
