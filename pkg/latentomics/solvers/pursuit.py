@@ -1,0 +1,273 @@
+"""Few atoms of a dictionary for each sample: greedy pursuit, all samples at once."""
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+import torch
+
+from latentomics.arrays import as_numpy, as_tensor
+
+METHODS = ("ormp", "omp", "legacy")
+# What a chunk's vectors may take: the caches of a CPU, a small part of a GPU
+CHUNK_BYTES = {"cpu": 6 * 2**20, "cuda": 2**30}
+
+
+@dataclass
+class PursuitPath:
+    """Codes with 1, 2, ... atoms, each with one more than the last; no units.
+
+    Attributes
+    ----------
+    atoms : ndarray of int of shape (n_samples, n_nonzero)
+        In the order they were chosen; -1 once a sample was done.
+    """
+
+    atoms: np.ndarray
+    _method: str
+    _nonnegative: bool
+    _chosen: torch.Tensor  # (n, k), 0 once done
+    _factor: torch.Tensor  # (n, k, k), upper: chosen atoms = their orthogonal basis @ R
+    _along: torch.Tensor  # (n, k), of each sample along that basis
+    _sizes: torch.Tensor  # (n,), what the samples were divided by: their norms, or 1
+    _lengths: torch.Tensor  # (n_atoms,), the same of the atoms
+
+    def codes(self, n_nonzero):
+        """Return the codes with at most `n_nonzero` atoms, (n_samples, n_atoms).
+
+        Units of the samples per unit of the atoms.
+
+        Raises
+        ------
+        ValueError
+            If `n_nonzero` is not a whole number from 1 up, or more than the path has.
+        """
+        k, chosen = self._up_to(n_nonzero), self._chosen[:, :n_nonzero]
+        R, c = self._factor[:, :k, :k], self._along[:, :k, None]
+        W = torch.linalg.solve_triangular(R, c, upper=True)[..., 0]
+        if self._nonnegative:  # it is, but for rounding
+            W = W.clamp_min(0)
+        W = W * self._sizes[:, None] / self._lengths[chosen]
+        codes = W.new_zeros(len(W), len(self._lengths))
+        return as_numpy(codes.scatter_add_(1, chosen, W))
+
+    def residual(self, n_nonzero):
+        r"""Return :math:`\|y - wD\|^2` with at most `n_nonzero` atoms, (n_samples,).
+
+        Right to rounding of :math:`\|y\|^2`.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`codes`, or if the method is "legacy", whose codes are not those
+            of least squares.
+        """
+        if self._method == "legacy":
+            raise ValueError("method must be 'ormp' or 'omp' here; got 'legacy'")
+        left = 1 - self._along[:, : self._up_to(n_nonzero)].square().sum(dim=1)
+        return as_numpy(left.clamp_min(0) * self._sizes.square())
+
+    def _up_to(self, n_nonzero):
+        _check_nonzero(n_nonzero, self.atoms.shape[1], "that of the path")
+        return n_nonzero
+
+
+def pursuit(D, Y, n_nonzero, **options):
+    """Return codes W of few entries, with ``Y ~ W @ D``, (n_samples, n_atoms).
+
+    As :func:`pursuit_path`, which says what the parameters are, at its end.
+    """
+    return pursuit_path(D, Y, n_nonzero, **options).codes(n_nonzero)
+
+
+def pursuit_path(
+    D,
+    Y,
+    n_nonzero,
+    *,
+    method="ormp",
+    nonnegative=False,
+    device="auto",
+    dtype="float64",
+):
+    r"""Return codes with 1, 2, ..., `n_nonzero` atoms for each sample.
+
+    .. math:: \min_w \|y - w D\|^2 \quad\text{with}\quad \|w\|_0 \le k
+
+    Greedily: one atom after another joins a sample's, whose codes are then those of
+    least squares. With :math:`r` the residual, :math:`d_i` an atom and
+    :math:`d_i^\perp` what those chosen leave of it, OMP chooses the largest
+    :math:`|\langle r, d_i\rangle| / \|d_i\|` (book: ``eq-omp``) [1], ORMP, or
+    orthogonal least squares, the largest
+    :math:`|\langle r, d_i\rangle| / \|d_i^\perp\|`: that whose choice leaves least
+    (book: ``eq-ormp``) [2]. Of equals, the first is chosen.
+
+    A sample is done before `n_nonzero` once no atom left has more than rounding in
+    common with its residual. Atoms in the span of those chosen are never chosen:
+    :math:`\|d_i^\perp\|^2 \le \sqrt\epsilon \|d_i\|^2`, :math:`\epsilon` the rounding
+    of `dtype`. Nor are zero atoms.
+
+    Parameters
+    ----------
+    D : array of shape (n_atoms, n_measurements)
+        Atoms, one a row, of any length.
+    Y : array of shape (n_samples, n_measurements)
+    n_nonzero : int
+        k, at most `n_measurements`.
+    method : {"ormp", "omp", "legacy"}, default="ormp"
+        "legacy" is what ORMP makes of atoms that it wrongly takes to have length 1:
+        the initial :math:`\|d_i^\perp\|^2` of each is 1, and its running value, not
+        the true one, also scales the codes, which atoms shorter than 1 make too
+        small. Tables were published so [3]; it is for their reproduction only.
+    nonnegative : bool, default=False
+        Codes from 0 up, by choosing only among the atoms whose choice makes no code
+        of the least squares negative, neither theirs nor of those chosen before; a
+        sample is done where there is none. What is chosen stays, so this may end
+        above the best code from 0 up. Not for "legacy".
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float64"
+
+    Returns
+    -------
+    PursuitPath
+
+    Raises
+    ------
+    ValueError
+        If `D` or `Y` is not a matrix of finite numbers, they differ in width,
+        `n_nonzero` is not a whole number from 1 to that width, or an option is none
+        of those above.
+
+    References
+    ----------
+    [1] Pati, Rezaiifar & Krishnaprasad (1993). Asilomar Conf 27:40-44.
+    [2] Cotter, Adler, Rao & Kreutz-Delgado (1999). IEE Proc VISP 146:235-244.
+    [3] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}; got {method!r}")
+    if nonnegative not in (True, False):
+        raise ValueError(
+            f"nonnegative must be one of (True, False); got {nonnegative!r}"
+        )
+    if nonnegative and method == "legacy":
+        raise ValueError("nonnegative must be False with method='legacy'; got True")
+    D, Y = _matrix(D, "D"), _matrix(Y, "Y")
+    if Y.shape[1] != D.shape[1]:
+        raise ValueError(
+            f"Y must have a column for each of {D.shape[1]} entries of an atom; "
+            f"got {Y.shape[1]}"
+        )
+    _check_nonzero(n_nonzero, D.shape[1], "the length of an atom")
+    D, Y = (as_tensor(M, device=device, dtype=dtype) for M in (D, Y))
+    lengths = torch.ones_like(D[:, 0]) if method == "legacy" else D.norm(dim=1)
+    lengths, sizes = (torch.where(v > 0, v, 1) for v in (lengths, Y.norm(dim=1)))
+    D = D / lengths[:, None]
+    start, gram = (Y @ D.T).div_(sizes[:, None]), D @ D.T
+    given = {"method": method, "nonnegative": nonnegative}
+    parts = _chunks(start, n_nonzero)
+    found = [_chunk(gram, a, *room, **given) for a, room in parts]
+    chosen, R, along, used = (torch.cat(part) for part in zip(*found, strict=True))
+    atoms = as_numpy(torch.where(used, chosen, -1))
+    return PursuitPath(atoms, method, nonnegative, chosen, R, along, sizes, lengths)
+
+
+def _chunks(a, n_nonzero):
+    """Yield the rows of `a` by chunks, each with the same room to work in.
+
+    Asking the system for memory again and again would take longer than the work.
+    """
+    each = n_nonzero * a.shape[1] * a.element_size()
+    size = min(max(1, CHUNK_BYTES[a.device.type] // each), len(a))
+    V = a.new_empty(size, n_nonzero, a.shape[1])
+    left, score, v = a.new_empty(3, size, a.shape[1])
+    for part in a.split(size):
+        yield part, [M[: len(part)] for M in (V, left, score, v)]
+
+
+def _chunk(gram, a, V, left, score, v, *, method, nonnegative):
+    """Choose atoms for some samples; `a` is their products with all atoms.
+
+    Overwrites `a`, which becomes the residuals' products, and the room to work in:
+    `V`, what the atoms have along each basis vector; `left`, squared lengths of what
+    the atoms have beyond them, infinite where an atom may not be chosen; `score`, `v`.
+
+    Returns the atoms (b, k), the triangular factors (b, k, k), the products with the
+    basis (b, k), and where a sample was not done (b, k).
+    """
+    eps, steps = torch.finfo(a.dtype).eps, []
+    signs = _Signs(V) if nonnegative else None
+    left[:] = 1 if method == "legacy" else gram.diagonal()
+    for j in range(V.shape[1]):
+        torch.nn.functional.threshold_(left, eps**0.5, torch.inf)
+        torch.mul(a, a, out=score)
+        if method == "omp":
+            score.masked_fill_(left.isinf(), 0)
+        else:
+            score.div_(left)
+        if nonnegative:
+            signs.forbid(score, a, left, j)
+        best, i = score.max(dim=1, keepdim=True)
+        going = best > eps**1.5
+        scale = left.gather(1, i).rsqrt_().mul_(going)
+        before = V[:, :j]
+        t = before.gather(2, i[:, None].expand(-1, j, 1))
+        torch.index_select(gram, 0, i[:, 0], out=v)
+        v[:, None].baddbmm_(t.mT, before, alpha=-1)
+        V[:, j] = v.mul_(scale)
+        c = a.gather(1, i).mul_(scale)
+        if nonnegative:
+            signs.add(i, v, c, scale, j)
+        a.addcmul_(v, c, value=-1)
+        left.addcmul_(v, v, value=-1).scatter_(1, i, torch.inf)
+        steps.append((i, scale, c))
+    i, scale, along = (torch.cat(part, dim=1) for part in zip(*steps, strict=True))
+    R = V.gather(2, i[:, None].expand(-1, len(steps), -1)).triu(1)
+    R += torch.diag_embed(torch.where(scale > 0, 1 / scale, 1))
+    return i, R, along, scale > 0
+
+
+class _Signs:
+    """Which atoms may join the chosen ones without turning a code negative.
+
+    `B`, (b, k, d), is what it takes of the chosen atoms to make each atom's part along
+    them, `w` are the codes so far: with an atom's code t, they become ``w - B * t``.
+    """
+
+    def __init__(self, V):
+        self.B, self.w = torch.empty_like(V), torch.zeros_like(V[:, :, 0])
+
+    def forbid(self, score, a, left, j):
+        """Set the scores of atoms to 0 that would turn a code negative, or are so."""
+        code = a / left
+        score.masked_fill_(code <= 0, 0)
+        for B, w in zip(self.B.unbind(1)[:j], self.w.split(1, dim=1), strict=False):
+            score.masked_fill_(B * code > w, 0)
+
+    def add(self, i, v, c, scale, j):
+        """Take in atom i, of which the part beyond the others is 1 / scale long."""
+        B, w = self.B[:, :j], self.w[:, :j]
+        at = B.gather(2, i[:, None].expand(-1, j, 1))
+        self.B[:, j], self.w[:, j] = v * scale, (c * scale)[:, 0]
+        B -= at * self.B[:, j : j + 1]
+        w -= at[..., 0] * self.w[:, j : j + 1]
+        w.clamp_min_(0)  # it is, but for rounding
+
+
+def _matrix(M, name):
+    """Return a matrix of finite numbers, as float64."""
+    M = np.asarray(M, dtype="float64")
+    if M.ndim != 2 or 0 in M.shape:
+        raise ValueError(f"{name} must be a matrix with entries; got shape {M.shape}")
+    if not np.isfinite(M).all():
+        raise ValueError(f"{name} must be finite; got {M[~np.isfinite(M)][0]}")
+    return M
+
+
+def _check_nonzero(n_nonzero, limit, what):
+    if not isinstance(n_nonzero, Integral) or n_nonzero is True or n_nonzero < 1:
+        raise ValueError(
+            f"n_nonzero must be a whole number from 1 up; got {n_nonzero!r}"
+        )
+    if n_nonzero > limit:
+        raise ValueError(f"n_nonzero must be at most {limit}, {what}; got {n_nonzero}")
