@@ -1,0 +1,131 @@
+"""Profiles to measure: bulk samples made of single cells, and which genes to take."""
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from latentomics.base import check_table, check_whole, first
+from latentomics.sensing.base import check_no_gap
+
+MILLION = 1e6
+
+
+def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
+    r"""Add up random cells of one type, as a bulk sample of that type would.
+
+    .. math:: x_{ij} = \log_2\Big(1 + 10^6\, \frac{\sum_{c \in C_i} n_{cj}}
+        {\sum_{c \in C_i} \sum_h n_{ch}}\Big)
+
+    (book: ``eq-pseudobulk``). :math:`C_i` are different cells; samples share cells, so
+    divide the cells into those to train on and those to test on, and not the samples.
+
+    Parameters
+    ----------
+    counts : DataFrame or array of shape (n_all_cells, n_genes)
+        Numbers of molecules, at least one in each cell.
+    labels : sequence of length n_all_cells
+        Type of each cell, in the order of `counts`.
+    n_cells : int, default=50
+        In a sample; at most those of the rarest type. The fewer, the noisier.
+    n_samples : int, default=1000
+        Spread evenly over the types; which get one more is drawn.
+    random_state : int, default=0
+
+    Returns
+    -------
+    X : DataFrame of shape (n_samples, n_genes)
+        log2(1 + counts per million), rows in random order, named "sample-0001".
+    types : Series of length n_samples
+        Label of each sample.
+
+    Raises
+    ------
+    ValueError
+        If `counts` is not a matrix of finite numbers from 0 up, a cell is empty,
+        `labels` has another length, a type has fewer than `n_cells` cells, or a number
+        is out of its range.
+    """
+    check_whole(n_cells=n_cells, n_samples=n_samples)
+    check_whole(at_least=0, random_state=random_state)
+    check_table(counts, "counts")
+    genes = getattr(counts, "columns", None)
+    counts = _checked(np.asarray(counts))
+    kinds, cells = _cells_of(labels, len(counts), n_cells)
+    rng = np.random.default_rng(random_state)
+    order = rng.permutation(len(kinds))  # the first ones get one sample more
+    drawn = rng.permutation(order[np.arange(n_samples) % len(kinds)])
+    chosen = [rng.choice(cells[k], n_cells, replace=False) for k in drawn]
+    ends = np.arange(n_samples + 1) * n_cells
+    entries = np.ones(n_samples * n_cells), np.concatenate(chosen), ends
+    pick = csr_array(entries, shape=(n_samples, len(counts)))
+    X = (pick @ csr_array(counts)).toarray()
+    X = np.log2(1 + MILLION * X / X.sum(axis=1, keepdims=True))
+    names = [f"sample-{i + 1:0{len(str(n_samples))}d}" for i in range(n_samples)]
+    X = pd.DataFrame(X, names, genes)
+    return X, pd.Series(kinds[drawn], names, name="type")
+
+
+def _checked(counts):
+    check_no_gap(counts, "counts")
+    if counts.min() < 0:
+        row, column = (int(i) for i in np.argwhere(counts < 0)[0])
+        raise ValueError(
+            f"counts must be from 0 up; got {counts[row, column]} in row {row}, "
+            f"column {column}"
+        )
+    empty = np.flatnonzero(~counts.any(axis=1))
+    if len(empty):
+        raise ValueError(
+            f"counts must have a molecule in every row; got none in row {first(empty)}"
+        )
+    return counts
+
+
+def _cells_of(labels, n, n_cells):
+    """Return the types in alphabetical order, and the places of the cells of each."""
+    labels = np.asarray(labels, dtype=object)
+    if labels.shape != (n,):
+        raise ValueError(f"labels must be {n}, one a row; got shape {labels.shape}")
+    kinds, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    if n_cells > sizes.min():
+        raise ValueError(
+            f"n_cells must be at most {sizes.min()}, the cells of "
+            f"{kinds[sizes.argmin()]!r}; got {n_cells}"
+        )
+    return kinds, [np.flatnonzero(place == k) for k in range(len(kinds))]
+
+
+def top_genes(X, n_genes):
+    """Return the genes that vary most over the samples, the first one most.
+
+    Choose them on training samples only.
+
+    Parameters
+    ----------
+    X : DataFrame or array of shape (n_samples, n_all_genes)
+        Expression on a log scale; on counts the choice would be of the strongest.
+    n_genes : int
+        How many, at most those of `X`. Of equal variances, the first ones count.
+
+    Returns
+    -------
+    list of length n_genes
+        Names of columns for a DataFrame, else their places.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not a matrix of finite numbers, or `n_genes` is not a whole number
+        from 1 to its columns.
+    """
+    check_table(X)
+    values = np.asarray(X, dtype="float64")
+    check_no_gap(values, "X")
+    check_whole(n_genes=n_genes)
+    if n_genes > values.shape[1]:
+        raise ValueError(
+            f"n_genes must be at most {values.shape[1]}, the columns of X; "
+            f"got {n_genes}"
+        )
+    order = np.argsort(-values.var(axis=0), kind="stable")[:n_genes]
+    return list(X.columns[order]) if hasattr(X, "columns") else order.tolist()

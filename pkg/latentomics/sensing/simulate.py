@@ -1,0 +1,148 @@
+"""Made transcriptomes in which a few gene modules are active, truth attached."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from latentomics.base import check_not_negative, check_positive, check_whole
+
+MODULE_SIZE, SIZE_SHAPE = 25, 4.0  # mean of the genes in a module; of the gamma law
+LEAST_SIZE = 5
+ACTIVITY_SHAPE = 2.0  # of the gamma law of a type's activities; its scale is 1
+EXTRA_SCALE = 0.7  # mean activity of a module that is active in one sample only
+FLOOR = 0.15  # what a gene has without any module
+ABUNDANCE = 1.5  # spread of the natural log of the genes' scales
+DEPTH_SPREAD = 0.4  # of the natural log of the samples' depths
+
+
+@dataclass(frozen=True)
+class PlantedModules:
+    """Made profiles: what a method may see is `X`, the rest is the truth."""
+
+    X: pd.DataFrame  # samples x genes, counts
+    loadings: pd.DataFrame  # modules x genes, 0 for a gene that is not in the module
+    activities: pd.DataFrame  # samples x modules
+    abundance: pd.Series  # gene -> its scale
+    types: pd.Series  # sample -> its type
+    expected: pd.DataFrame  # samples x genes, the mean of the counts
+
+
+def planted_modules(
+    n_samples=2000,
+    n_genes=500,
+    *,
+    n_modules=40,
+    n_types=20,
+    n_active=8,
+    n_extra=1,
+    spread=0.5,
+    dispersion=0.1,
+    depth=2e5,
+    random_state=0,
+):
+    r"""Make counts of genes that go up and down in modules, a few in each sample.
+
+    .. math::
+        x_{ij} \sim \mathrm{NB}(\mu_{ij}, \phi), \qquad
+        \mu_{ij} = d_i \frac{s_j (0.15 + w_i^\top u_j)}
+            {\sum_h s_h (0.15 + w_i^\top u_h)}, \qquad
+        w_{ik} = b_{t(i)k} e^{\sigma \epsilon_{ik}} + v_{ik}
+
+    (book: ``eq-planted-modules``). The variance of a count is
+    :math:`\mu + \phi \mu^2`. Module k has about 25 genes, at least 5, with loadings
+    :math:`u_{jk}` from the exponential law of mean 1. A type t has `n_active` modules,
+    :math:`b_{tk}` from the gamma law of shape 2, scale 1; a sample has `n_extra`
+    besides, :math:`v_{ik}` from the exponential law of mean .7. Scales of genes
+    :math:`s_j` are log-normal, :math:`\sigma` 1.5; depths :math:`d_i` are log-normal
+    with median `depth`, :math:`\sigma` .4.
+
+    Parameters
+    ----------
+    n_samples, n_genes : int, default=2000, 500
+    n_modules, n_types : int, default=40, 20
+    n_active : int, default=8
+        Modules of a type, at most `n_modules`.
+    n_extra : int, default=1
+        Modules that a sample has besides, at most `n_modules`; they may be among those
+        of its type.
+    spread : float, default=0.5
+        :math:`\sigma`, by how much samples of a type differ; 0 for not at all.
+    dispersion : float, default=0.1
+        :math:`\phi > 0`.
+    depth : float, default=2e5
+        Median of the expected counts of a sample.
+    random_state : int, default=0
+
+    Returns
+    -------
+    PlantedModules
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of the range above.
+    """
+    check_whole(n_samples=n_samples, n_types=n_types)
+    check_whole(at_least=LEAST_SIZE, n_genes=n_genes)
+    _check_counts(n_modules, n_active=n_active, n_extra=n_extra)
+    check_not_negative(spread=spread)
+    check_positive(dispersion=dispersion, depth=depth)
+    check_whole(at_least=0, random_state=random_state)
+    rng = np.random.default_rng(random_state)
+    U = _loadings(rng, n_modules, n_genes)
+    B = _some(rng, (n_types, n_modules), n_active, ACTIVITY_SHAPE, 1.0)
+    types = rng.integers(n_types, size=n_samples)
+    W = B[types] * rng.lognormal(0, spread, (n_samples, n_modules))
+    W += _some(rng, W.shape, n_extra, 1.0, EXTRA_SCALE)
+    abundance = rng.lognormal(0, ABUNDANCE, n_genes)
+    rates = abundance * (FLOOR + W @ U)
+    depths = depth * rng.lognormal(0, DEPTH_SPREAD, (n_samples, 1))
+    mean = depths * rates / rates.sum(axis=1, keepdims=True)
+    X = rng.poisson(rng.gamma(1 / dispersion, dispersion * mean))
+    return _named(X, U, W, abundance, types, mean)
+
+
+def _check_counts(n_modules, **of_them):
+    check_whole(n_modules=n_modules)
+    check_whole(at_least=0, **of_them)
+    for name, number in of_them.items():
+        if number > n_modules:
+            raise ValueError(f"{name} must be at most {n_modules}; got {number}")
+
+
+def _loadings(rng, n_modules, n_genes):
+    """Return modules x genes, each module with genes of its own draw."""
+    U = np.zeros((n_modules, n_genes))
+    for module in U:
+        size = max(LEAST_SIZE, int(rng.gamma(SIZE_SHAPE, MODULE_SIZE / SIZE_SHAPE)))
+        size = min(size, n_genes)
+        module[rng.choice(n_genes, size, replace=False)] = rng.exponential(1.0, size)
+    return U
+
+
+def _some(rng, shape, number, gamma_shape, scale):
+    """Return zeros but for `number` gamma draws in each row."""
+    W = np.zeros(shape)
+    for row in W:
+        on = rng.choice(len(row), number, replace=False)
+        row[on] = rng.gamma(gamma_shape, scale, number)
+    return W
+
+
+def _named(X, U, W, abundance, types, mean):
+    samples, genes = _names("sample", len(X)), _names("gene", X.shape[1])
+    modules = _names("module", len(U))
+    kinds = np.array(_names("type", types.max() + 1), dtype=object)
+    return PlantedModules(
+        X=pd.DataFrame(X, samples, genes),
+        loadings=pd.DataFrame(U, modules, genes),
+        activities=pd.DataFrame(W, samples, modules),
+        abundance=pd.Series(abundance, genes, name="abundance"),
+        types=pd.Series(kinds[types], samples, name="type"),
+        expected=pd.DataFrame(mean, samples, genes),
+    )
+
+
+def _names(what, count):
+    return [f"{what}-{i + 1:0{len(str(count))}d}" for i in range(count)]
