@@ -1,0 +1,267 @@
+"""A network from measurements to profiles."""
+
+import numpy as np
+import torch
+
+from latentomics.arrays import as_numpy, as_tensor, generator, randn
+from latentomics.base import check_choice
+from latentomics.sensing.base import MeasurementDecoder
+from latentomics.sensing.networks import (
+    check_training,
+    fold_entry,
+    fold_leave,
+    learnable,
+    respond,
+    restored,
+    split_rows,
+    start_layers,
+    stored,
+    train,
+)
+
+RCOND = 1e-6  # eigenvalues below this share of the largest count as 0
+CLIP = 1.0  # of the gradient of 1 - r, which grows without end as outputs shrink
+
+
+def mse_loss(X_hat, X):
+    """Return the mean squared difference of two tensors of one shape."""
+    return (X_hat - X).square().mean()
+
+
+def pearson_loss(X_hat, X):
+    r"""Return 1 minus the mean correlation of rows.
+
+    .. math:: 1 - \frac1n \sum_i
+        \frac{\langle \hat x_i - \bar{\hat x}_i, x_i - \bar x_i \rangle}
+        {\|\hat x_i - \bar{\hat x}_i\| \|x_i - \bar x_i\|}
+
+    (book: ``eq-pearson-loss``). A row without spread counts as correlation 0.
+    """
+    return 1 - (unit_shape(X_hat) * unit_shape(X)).sum(dim=1).mean()
+
+
+def unit_shape(X):
+    """Return rows of mean 0 and length 1; a row without spread becomes 0."""
+    X = X - X.mean(dim=1, keepdim=True)
+    return X / X.norm(dim=1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
+
+
+LOSSES = {"mse": mse_loss, "pearson": pearson_loss}
+
+
+class MLPDecoder(MeasurementDecoder):
+    r"""Learn a network that turns measurements into profiles.
+
+    .. math:: \min_\theta \; \frac{1}{n g} \sum_i
+        \| x_i - f_\theta(A (x_i + e_i)) \|^2
+
+    over fully connected layers with ReLU between them, with noise :math:`e_i` drawn
+    anew at each step. The other loss (book: ``eq-pearson-loss``) looks at the shape of
+    a profile alone, so that its mean, and its distance from that mean, are guessed
+    from the measurements by least squares afterwards. The paper [1] could not train
+    it: its gradient grows without end as outputs shrink, and is held at norm 1 here.
+
+    The network of the paper: ``hidden=(500, 500, 500)``, ``batch_size=None``,
+    ``learning_rate=1e-3``, ``weight_decay=1.0``, ``validation_fraction=0.0``; its decay
+    was part of the gradient, ours is apart from it.
+
+    Parameters
+    ----------
+    hidden : tuple of int, default=(500, 500, 500)
+        Widths of the hidden layers.
+    loss : {"mse", "pearson"}, default="mse"
+    learning_rate : float, default=1e-3
+        At the start; falls to 0 along a cosine.
+    weight_decay : float, default=1e-5
+        Times the rate: share taken off every weight at each step.
+    batch_size : int or None, default=128
+        Samples a step; None is all.
+    max_epochs : int, default=200
+        Passes over the samples.
+    validation_fraction : float, default=0.1
+        Share of samples held out; the weights that serve them best are kept. With 0,
+        the last ones.
+    random_state : int, default=0
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    dtype : {"float64", "float32"}, default="float32"
+
+    Attributes
+    ----------
+    layers_ : list of ndarray
+        Weights, then offset, of each layer, for measurements and profiles as they
+        came.
+    history_ : DataFrame
+        `epoch`, `loss`, `validation`: in squared units of `X`, or 1 - r.
+    sizes_ : list of ndarray
+        With loss "pearson", weights and offset of the linear map from measurements to
+        the mean of a profile, and to its distance from that mean; else empty.
+    n_measurements_ : int
+
+    Raises
+    ------
+    ValueError
+        In `fit`: a parameter outside what is allowed.
+
+    References
+    ----------
+    [1] Obbad, Fehmiu & Hankamer (2019). Generating Whole Transcriptomic Profiles Using
+        Compressed Sensing and Machine Learning.
+    """
+
+    def __init__(
+        self,
+        hidden=(500, 500, 500),
+        *,
+        loss="mse",
+        learning_rate=1e-3,
+        weight_decay=1e-5,
+        batch_size=128,
+        max_epochs=200,
+        validation_fraction=0.1,
+        random_state=0,
+        device="auto",
+        dtype="float32",
+    ):
+        self.hidden, self.loss, self.learning_rate = hidden, loss, learning_rate
+        self.weight_decay, self.batch_size = weight_decay, batch_size
+        self.max_epochs, self.validation_fraction = max_epochs, validation_fraction
+        self.random_state, self.device, self.dtype = random_state, device, dtype
+
+    def fit(self, X, A, noise=0.0, *, progress=None):
+        """Fit to profiles `X`, (n_samples, n_features), as `A` will measure them.
+
+        Parameters
+        ----------
+        X, A
+            As in :meth:`Decoder.decode`.
+        noise : float, default=0.0
+            Variance of the noise of each gene in each sample.
+        progress : callable, optional
+            As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+        """
+        check_training(self)
+        check_choice("loss", self.loss, LOSSES)
+        X, A = self._read(X, A, noise)
+        where = {"device": self.device, "dtype": self.dtype}
+        root = as_tensor(noise_root(A, noise), **where)
+        X, Y = as_tensor(X, **where), as_tensor(X @ A.T, **where)
+        draw = generator(self.random_state)
+        calm = _noisy(Y, root, draw)  # the noise of those held out stays
+
+        def pair(rows, training):
+            given = _noisy(Y[rows], root, draw) if training else calm[rows]
+            return given, X[rows]
+
+        layers, self.history_ = fit_map(
+            self,
+            pair,
+            calm,
+            X,
+            len(X),
+            LOSSES[self.loss],
+            draw,
+            clip=CLIP if self.loss == "pearson" else None,
+            progress=progress,
+        )
+        if self.loss == "mse":
+            self.history_[["loss", "validation"]] *= float(spread(X)) ** 2
+        self.layers_ = stored(layers)
+        self.sizes_ = []
+        if self.loss == "pearson":
+            self.sizes_ = stored(self._sizes(X, Y, calm, root))
+        return self
+
+    def _sizes(self, X, Y, calm, root):
+        """Return the map from measurements to level and spread, and its offset.
+
+        Noise adds to the covariance of the measurements, not to that with a profile.
+        """
+        X, Y, root = X.double(), Y.double(), root.double()
+        shape = unit_shape(self._respond(calm)).double()
+        wanted = torch.stack([X.mean(1), (X * shape).sum(1)], dim=1)
+        centred = Y - Y.mean(0)
+        C = centred.T @ centred / len(Y) + root @ root.T
+        cross = centred.T @ (wanted - wanted.mean(0)) / len(Y)
+        coef = torch.linalg.pinv(C, rtol=RCOND, hermitian=True) @ cross
+        return coef, wanted.mean(0) - Y.mean(0) @ coef
+
+    def _respond(self, Y):
+        where = {"device": self.device, "dtype": self.dtype}
+        return respond(restored(self.layers_, **where), Y)
+
+    def _decode(self, Y):
+        Y = as_tensor(Y, device=self.device, dtype=self.dtype)
+        X = self._respond(Y)
+        if self.loss == "pearson":
+            where = {"device": self.device, "dtype": self.dtype}
+            level, size = respond(restored(self.sizes_, **where), Y).T[..., None]
+            X = level + size.clamp(min=0) * unit_shape(X)
+        return as_numpy(X)
+
+
+def noise_root(A, noise):
+    """Return R with R R' = `noise` A A', the covariance of the noise as measured."""
+    values, vectors = np.linalg.eigh(noise * (A @ A.T))
+    return vectors * np.sqrt(values.clip(min=0))
+
+
+def _noisy(Y, root, draw):
+    return Y + randn(*Y.shape, generator=draw, like=Y) @ root.T
+
+
+def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=None):
+    """Train a network from inputs to targets, whatever the units of either.
+
+    Parameters
+    ----------
+    model : estimator
+        With the parameters that :func:`check_training` checks.
+    pair : callable
+        (index tensor, whether to train) -> inputs and targets of those rows.
+    inputs, targets : tensors, rows = samples
+        What to learn centre and scale from.
+    n : int
+        Rows to train on and to hold out.
+    loss : callable
+        (outputs, targets) -> number, the more the worse.
+    draw : torch.Generator
+    clip, progress
+        As in :func:`train`.
+
+    Returns
+    -------
+    list of tensor, DataFrame
+        The network, and its history; the loss of targets divided by their `size`.
+    """
+    entry, leave = (
+        (inputs.mean(0), spread(inputs, 0)),
+        (targets.mean(0), spread(targets)),
+    )
+    sizes = [inputs.shape[1], *model.hidden, targets.shape[1]]
+    weights = learnable(start_layers(sizes, draw), targets)
+
+    def mean_loss(rows, training):
+        given, wanted = pair(rows, training)
+        answer = respond(weights, (given - entry[0]) / entry[1]) + leave[0] / leave[1]
+        return loss(answer, wanted / leave[1])
+
+    weights, history = train(
+        weights,
+        mean_loss,
+        *split_rows(n, model.validation_fraction, draw),
+        learning_rate=model.learning_rate,
+        weight_decay=model.weight_decay,
+        batch_size=model.batch_size,
+        max_epochs=model.max_epochs,
+        draw=draw,
+        clip=clip,
+        progress=progress,
+    )
+    return fold_leave(fold_entry(weights, *entry), *leave), history
+
+
+def spread(X, *axis):
+    """Return the standard deviation along `axis`, or the mean one; 1 instead of 0."""
+    s = X.var(0, correction=0)
+    s = s.sqrt() if axis else s.mean().sqrt()
+    return torch.where(s > 0, s, 1.0)
