@@ -1,0 +1,206 @@
+"""Sparse non-negative rows for a dictionary, all genes or all samples at once."""
+
+import torch
+
+BLOCK = 32  # atoms descended between two products with the whole Gram matrix
+CHUNK = 512  # columns at a time: their block stays in the cache
+LOWEST = 1e-6  # of the price that makes all 0: below it, only least squares is left
+LEAP = 4.0  # a price is divided by this until the bound holds
+ROUNDS = 40  # prices tried
+INSIDE = (0.05, 0.95)  # part of the bracket where the next price may lie
+
+
+def nonnegative_lasso(gram, target, price, start=None, *, tol=1e-4, max_sweeps=200):
+    r"""Return the non-negative, sparse columns that rebuild many signals.
+
+    .. math:: \min_{u \ge 0} \tfrac12 \|x - D^\top u\|^2 + \mu \|u\|_1
+        \quad\text{from}\quad G = D D^\top,\; b = D x
+
+    for each column (book: ``eq-smaf-modules`` with x a gene, ``eq-sparse-nmf`` with x
+    a sample). Coordinate descent, one atom for all columns at a time, as HALS [1].
+
+    Parameters
+    ----------
+    gram : tensor of shape (d, d)
+        G. An atom that is 0 gets 0.
+    target : tensor of shape (d, n)
+        b, one column for each x.
+    price : tensor of shape (n,) or (1,)
+        :math:`\mu \ge 0`, in squared units of x per unit of u.
+    start : tensor of shape (d, n), optional
+        Where to begin; 0 without.
+    tol : float, default=1e-4
+        Stop once a sweep changes the columns by at most `tol` of their norm.
+    max_sweeps : int, default=200
+
+    Returns
+    -------
+    tensor of shape (d, n)
+
+    References
+    ----------
+    [1] Cichocki & Phan (2009). IEICE Trans Fundamentals E92-A:708-721.
+    """
+    lengths = gram.diagonal()[:, None]
+    steps = torch.where(lengths > 0, 1 / lengths, 0)
+    gram, target = steps * gram, steps * (target - price)
+    U = torch.zeros_like(target) if start is None else start
+    parts = zip(target.split(CHUNK, dim=1), U.split(CHUNK, dim=1), strict=True)
+    return torch.cat([_descend(gram, *p, tol, max_sweeps) for p in parts], dim=1)
+
+
+def _descend(gram, target, U, tol, max_sweeps):
+    """Sweep over all atoms; row j of `gram` and `target` is divided by G_jj."""
+    U = U.clone(memory_format=torch.contiguous_format)
+    blocks = [slice(i, i + BLOCK) for i in range(0, len(U), BLOCK)]
+    blocks = [_Block(gram[i], gram[i, i], target[i], U[i]) for i in blocks]
+    for _ in range(max_sweeps):
+        before = U.clone()
+        for block in blocks:
+            block.descend(U)
+        if (U - before).norm() <= tol * U.norm():
+            break
+    return U
+
+
+class _Block:
+    """Some rows of U, a view, and what their descent needs."""
+
+    def __init__(self, gram, inside, target, own):
+        self.gram, self.inside, self.target, self.own = gram, inside, target, own
+        others = inside - torch.diag(inside.diagonal())
+        self.rows = list(zip(others.unbind(), own.unbind(), strict=True))
+
+    def descend(self, U):
+        """Update the rows in turn; the product with all of G is taken once."""
+        left = torch.addmm(self.target, self.gram, U, alpha=-1)
+        left.addmm_(self.inside, self.own)  # what the rows outside leave to these
+        for row, (others, u) in zip(left.unbind(), self.rows, strict=True):
+            best = torch.addmv(row, self.own.T, others, alpha=-1)
+            torch.clamp(best, min=0, out=u)
+
+
+def unexplained(gram, target, energy, U):
+    r"""Return :math:`\|x - D^\top u\|^2` of each column, not below 0, (n,)."""
+    return (energy - (U * (2 * target - gram @ U)).sum(dim=0)).clamp(min=0)
+
+
+def lasso_gap(gram, target, energy, price, U):
+    r"""Return the objective of each column and how far above the least it may be.
+
+    The dual point is the residual, shortened until no atom has more than
+    :math:`\mu` in common with it.
+
+    Returns
+    -------
+    objective, gap : tensors of shape (n,)
+    """
+    r = unexplained(gram, target, energy, U)
+    objective = r / 2 + price * U.sum(dim=0)
+    most = (target - gram @ U).amax(dim=0)
+    share = torch.where(most > price, price / most, 1)
+    dual = share * (energy - (target * U).sum(dim=0)) - share.square() * r / 2
+    return objective, objective - dual
+
+
+def bounded_lasso(
+    gram, target, energy, bound, *, shared, start=None, price=None, tol=1e-2
+):
+    r"""Return the smallest non-negative columns that explain enough.
+
+    .. math:: \min_{u \ge 0} \|u\|_1 \quad\text{with}\quad
+        \|x - D^\top u\|^2 \le \epsilon
+
+    (book: ``eq-smaf-modules``), for each column, or with one bound on the sum over all
+    of them. By duality it is :func:`nonnegative_lasso` at the price where the bound is
+    met: one price for each column, or one for all. It is searched between one that is
+    too dear and one that is cheap enough, each solution the start of the next.
+
+    Parameters
+    ----------
+    gram, target : tensors of shapes (d, d) and (d, n)
+    energy : tensor of shape (n,)
+        :math:`\|x\|^2`.
+    bound : float
+        :math:`\epsilon \ge 0`, in squared units of x. Where no columns reach it, those
+        of least squares are returned.
+    shared : bool
+        Whether the bound is on the sum.
+    start : tensor of shape (d, n), optional
+    price : tensor of shape (1,) if shared, else (n,), optional
+        Which to try first.
+    tol : float, default=1e-2
+        Stop once the bound is met within this share of it.
+
+    Returns
+    -------
+    U, price : tensors of shapes (d, n) and (1,) or (n,)
+    """
+    total = (lambda v: v.sum(dim=0, keepdim=True)) if shared else (lambda v: v)
+    most = target.amax(dim=0)
+    most = (most.amax(dim=0, keepdim=True) if shared else most).clamp(
+        min=torch.finfo(target.dtype).tiny ** 0.5
+    )
+    search = _Search(most, total(energy), bound, price)
+    U = torch.zeros_like(target) if start is None else start.clone()
+    going = torch.arange(target.shape[1], device=target.device)
+    for _ in range(ROUNDS):
+        cost = search.price if shared else search.price[going]
+        U[:, going] = nonnegative_lasso(
+            gram, target[:, going], cost, U[:, going], tol=tol / 10
+        )
+        left = total(unexplained(gram, target, energy, U))
+        settled = search.settled(left, tol)
+        if settled.all():
+            break
+        search.narrow(left, settled)
+        going = going if shared else (~settled).nonzero()[:, 0]
+    return U, search.price
+
+
+class _Search:
+    """Where the prices lie at which the bounds are met: brackets, in logarithms."""
+
+    def __init__(self, most, energy, bound, price):
+        self.free = energy <= bound  # 0 is within the bound
+        self.bound, self.floor = bound, LOWEST * most
+        self.dear, self.left_dear = most, energy
+        self.cheap, self.left_cheap = torch.zeros_like(most), torch.zeros_like(most)
+        price = most / LEAP**2 if price is None else price
+        price = torch.maximum(torch.minimum(price, most), self.floor)
+        self.price = torch.where(self.free, most, price)
+
+    def settled(self, left, tol):
+        close = (left - self.bound).abs() <= tol * self.bound
+        hopeless = (self.price <= self.floor) & (left > self.bound)
+        narrow = self.dear <= self.cheap * (1 + tol**2)
+        return close | hopeless | narrow | self.free
+
+    def narrow(self, left, settled):
+        cheap = left <= self.bound
+        self.cheap = torch.where(cheap, self.price, self.cheap)
+        self.left_cheap = torch.where(cheap, left, self.left_cheap)
+        self.dear = torch.where(cheap, self.dear, self.price)
+        self.left_dear = torch.where(cheap, self.left_dear, left)
+        lower, upper = self.cheap.square(), self.dear.square()
+        # what is left is a straight line in the squared price while no atom joins
+        part = (self.bound - self.left_cheap) / (self.left_dear - self.left_cheap)
+        part = part.nan_to_num(0.5).clamp(*INSIDE)
+        between = (lower + part * (upper - lower)).sqrt()
+        down = torch.maximum(self.price / LEAP, self.floor)
+        price = torch.where(self.cheap > 0, between, down)
+        self.price = torch.where(settled, self.price, price)
+
+
+def effective_size(M):
+    r"""Return how many entries a row of `M` has, on average, in effect.
+
+    .. math:: \exp\Big(-\sum_g p_g \log p_g\Big), \quad p_g = |m_g| / \|m\|_1
+
+    (book: ``eq-module-size``): 1 for a single entry, k for k equal ones. Rows that are
+    0 do not count; 0 if all are.
+    """
+    sums = M.abs().sum(dim=1, keepdim=True)
+    P = (M.abs() / sums)[sums[:, 0] > 0]
+    sizes = torch.special.entr(P).sum(dim=1).exp()
+    return float(sizes.mean()) if len(sizes) else 0.0
