@@ -1,0 +1,237 @@
+"""Profiles as sums of a dictionary's atoms, whose weights the measurements give."""
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from latentomics.arrays import as_numpy, as_tensor, resolve_device
+from latentomics.base import check_choice, check_whole
+from latentomics.sensing.base import Decoder
+from latentomics.sensing.linear import safe_cholesky
+from latentomics.sensing.measurement import with_variance
+from latentomics.solvers.pursuit import pursuit_path
+
+HOW = ("pursuit", "legacy", "ridge", "pseudo_inverse", "gaussian")
+RIDGE = 1e-4  # of the published code, in squared units of a measured atom
+N_VALIDATION = 200  # training profiles that choose k: enough to tell depths apart
+DEEPEST = 50  # the most atoms that are tried
+
+
+class DictionaryDecoder(Decoder):
+    r"""Guess profiles as sums of a dictionary's atoms.
+
+    .. math:: \hat x = w U, \qquad y \approx w\, U A^\top
+
+    U holds the atoms, one a row, and :math:`U A^\top` what a measurement makes of them.
+    `how` says which codes w are taken:
+
+    "pursuit": of at most k atoms, by ORMP (book: ``eq-ormp``), see
+    :func:`~latentomics.solvers.pursuit.pursuit`.
+
+    "legacy": the same without regard to the lengths of the measured atoms, as the
+    published tables were made [1]; the profiles are too small.
+
+    "ridge": the atoms of "pursuit" fitted again, with an intercept b,
+
+    .. math:: \min_{w, b} \|y - w\, U A^\top - b\|^2 + 10^{-4} \|w\|^2
+
+    and then :math:`\hat x = w U + b`, b being added to every gene, as in [1].
+
+    "pseudo_inverse": the shortest of those that fit best, :math:`w = y (U A^\top)^+`,
+    as equation 3 of [2] is printed.
+
+    "gaussian": the expected ones, if those of the training profiles are Gaussian
+    around :math:`\mu` with covariance C, and what the atoms leave of a profile is so
+    around :math:`\rho`, gene by gene with variances D (book: ``eq-codes-prior``):
+
+    .. math:: \hat w = \mu + (y - \mu\, U A^\top - \rho A^\top)\, Q^{-1} A U^\top C,
+        \qquad Q = A \big( U^\top C U + D + \sigma^2 I \big) A^\top
+
+    and then :math:`\hat x = \hat w U + \rho`.
+
+    Parameters
+    ----------
+    dictionary : estimator
+        With `fit(X)`, `components_` of shape (n_components, n_features), and for
+        "gaussian" `transform(X)`, which gives codes. A copy of it is fitted.
+    how : {"pursuit", "legacy", "ridge", "pseudo_inverse", "gaussian"}, \
+default="pursuit"
+    n_nonzero : int or None, default=15
+        k, for the first three; at most the number of measurements. None chooses it for
+        each `A` and `noise`, see :meth:`choose_n_nonzero`.
+    random_state : int, default=0
+        Of the noise that training profiles are measured with to choose k.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Attributes
+    ----------
+    dictionary_ : estimator
+    profiles_ : ndarray of shape (n_profiles, n_features)
+        If `n_nonzero` is None: training profiles, at most 200, from which k is chosen.
+    codes_mean_ : ndarray of shape (n_components,)
+        With "gaussian": :math:`\mu`.
+    codes_covariance_ : ndarray of shape (n_components, n_components)
+        With "gaussian": C.
+    left_mean_ : ndarray of shape (n_features,)
+        With "gaussian": :math:`\rho`, in the units of the profiles.
+    left_variance_ : ndarray of shape (n_features,)
+        With "gaussian": D.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if `X` is not a finite matrix of two samples or more, or a parameter
+        is out of its range. In `decode`: also if `n_nonzero` is above the number of
+        measurements.
+
+    References
+    ----------
+    [1] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
+    [2] Obbad, Fehmiu & Hankamer (2019). Generating Whole Transcriptomic Profiles Using
+        Compressed Sensing and Machine Learning.
+    """
+
+    def __init__(
+        self, dictionary, *, how="pursuit", n_nonzero=15, random_state=0, device="auto"
+    ):
+        self.dictionary, self.how, self.n_nonzero = dictionary, how, n_nonzero
+        self.random_state, self.device = random_state, device
+
+    def fit(self, X, y=None):
+        """Learn from profiles, (n_samples, n_features)."""
+        check_choice("how", self.how, HOW)
+        if self.n_nonzero is not None:
+            check_whole(n_nonzero=self.n_nonzero)
+        check_whole(at_least=0, random_state=self.random_state)
+        resolve_device(self.device)
+        X = self._profiles(X, ensure_min_samples=2)
+        self.dictionary_ = clone(self.dictionary).fit(X, None)
+        if self.n_nonzero is None:
+            few = np.linspace(0, len(X) - 1, min(len(X), N_VALIDATION))
+            self.profiles_ = X[np.round(few).astype(int)].copy()
+        if self.how == "gaussian":
+            self._learn_prior(X)
+        return self
+
+    def _learn_prior(self, X):
+        W = np.asarray(self.dictionary_.transform(X), dtype="float64")
+        left = X - W @ self.dictionary_.components_
+        self.codes_mean_ = W.mean(axis=0)
+        self.codes_covariance_ = np.cov(W, rowvar=False).reshape(2 * W.shape[1:])
+        self.left_mean_ = left.mean(axis=0)
+        self.left_variance_ = left.var(axis=0, ddof=1)
+
+    def choose_n_nonzero(self, A, noise=0.0):
+        r"""Return how many atoms serve the training profiles best, measured by `A`.
+
+        .. math:: \hat k = \arg\min_k \sum_i \| x_i - \hat x_i^{(k)} \|^2, \qquad
+            k \le \min(m, 50)
+
+        :math:`\hat x_i^{(k)}` is decoded with k atoms from training profile i, measured
+        with new noise. More measurements can tell more atoms apart.
+
+        Parameters
+        ----------
+        A, noise
+            As in :meth:`decode`.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`decode`, or if `n_nonzero` is not None.
+        """
+        if self.n_nonzero is not None:
+            raise ValueError(f"n_nonzero must be None here; got {self.n_nonzero!r}")
+        A, noise = self._checked(np.zeros((1, len(A))), A, noise)[1:]
+        return self._choose(A, noise)
+
+    def _choose(self, A, noise):
+        rng, X = np.random.default_rng(self.random_state), self.profiles_
+        Y = with_variance(X, noise, rng) @ A.T
+        deepest = min(len(A), len(self.dictionary_.components_), DEEPEST)
+        path = self._path(Y, A, deepest)
+        guesses = (self._summed(path, Y, A, k) for k in range(1, deepest + 1))
+        return 1 + int(np.argmin([((X - x) ** 2).sum() for x in guesses]))
+
+    def _decode(self, Y, A, noise):
+        if self.how == "gaussian":
+            return self._expected(Y, A, noise)
+        if self.how == "pseudo_inverse":
+            U, UAt = self._atoms(A)
+            return as_numpy(self._tensor(Y) @ torch.linalg.pinv(UAt) @ U)
+        k = self.n_nonzero
+        if k is None:
+            k = self._choose(A, noise)
+        if k > len(A):
+            raise ValueError(
+                f"n_nonzero must be at most the {len(A)} measurements; got {k}"
+            )
+        return self._summed(self._path(Y, A, k), Y, A, k)
+
+    def _tensor(self, M):
+        return as_tensor(M, device=self.device)
+
+    def _atoms(self, A):
+        """Return the atoms and what a measurement makes of them, as tensors."""
+        U = self._tensor(self.dictionary_.components_)
+        return U, U @ self._tensor(A).T
+
+    def _path(self, Y, A, k):
+        method = "legacy" if self.how == "legacy" else "ormp"
+        UAt = as_numpy(self._atoms(A)[1])
+        return pursuit_path(UAt, Y, k, method=method, device=self.device)
+
+    def _summed(self, path, Y, A, k):
+        """Return the profiles that the first k atoms of each sample make."""
+        U, UAt = self._atoms(A)
+        W = self._tensor(path.codes(k))
+        if self.how != "ridge":
+            return as_numpy(W @ U)
+        W, b = refit(W, UAt, self._tensor(Y), k)
+        return as_numpy(W @ U + b[:, None])
+
+    def _expected(self, Y, A, noise):
+        U, UAt = self._atoms(A)
+        Y, A, mu, C, rho, left = (
+            self._tensor(M)
+            for M in (
+                Y,
+                A,
+                self.codes_mean_,
+                self.codes_covariance_,
+                self.left_mean_,
+                self.left_variance_,
+            )
+        )
+        Q = UAt.T @ C @ UAt + (A * (left + noise)) @ A.T
+        news = Y - mu @ UAt - A @ rho
+        W = mu + torch.cholesky_solve(news.T, safe_cholesky(Q)).T @ UAt.T @ C
+        return as_numpy(W @ U + rho)
+
+
+def refit(W, D, Y, n_nonzero):
+    """Fit the codes that are not 0 again, with a small penalty and an intercept.
+
+    Parameters
+    ----------
+    W : tensor of shape (n_samples, n_atoms)
+        At most `n_nonzero` of a row are not 0.
+    D : tensor of shape (n_atoms, n_measurements)
+    Y : tensor of shape (n_samples, n_measurements)
+    n_nonzero : int
+
+    Returns
+    -------
+    W : tensor of shape (n_samples, n_atoms)
+    b : tensor of shape (n_samples,)
+    """
+    middle, level = D.mean(dim=1), Y.mean(dim=1)
+    D, Y = D - middle[:, None], Y - level[:, None]
+    size, chosen = W.abs().topk(min(n_nonzero, W.shape[1]), dim=1)
+    used = (size > 0).to(W)
+    target = (Y @ D.T).gather(1, chosen) * used
+    gram = (D @ D.T)[chosen[:, :, None], chosen[:, None, :]]  # (n, k, k)
+    gram = gram * used[:, :, None] * used[:, None, :]
+    gram.diagonal(dim1=1, dim2=2).add_(RIDGE)
+    W = torch.zeros_like(W).scatter_(1, chosen, torch.linalg.solve(gram, target))
+    return W, level - W @ middle
