@@ -16,11 +16,11 @@ class KSVD(PursuedDictionary):
     .. math:: \min_{D, W} \|X - W D\|_F^2 \quad\text{with}\quad
         \|w_n\|_0 \le k,\; \|d_j\| = 1
 
-    In turns (book: ``eq-ksvd``) [1]: codes W by pursuit, of which a sample takes those
-    that rebuild it better than its last; then one atom after another, with its codes,
-    becomes the best rank one for what the others leave of its samples, by one step of
-    the power method instead of an SVD [2], which lowers the objective too. An atom
-    that no sample uses, or that another repeats, is put on the sample explained worst.
+    In turns (book: ``eq-ksvd``) [1]: codes W by pursuit, then one atom after another,
+    with its codes, becomes the best rank one for what the others leave of its samples,
+    by one step of the power method instead of an SVD [2]. That lowers the objective,
+    which pursuit, being greedy, may raise. An atom that no sample uses, or that
+    another repeats, is put on the sample explained worst.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class KSVD(PursuedDictionary):
         Atoms. More than `X` has samples are 0.
     n_nonzero : int, default=5
         k, at most so many atoms a sample.
-    tol : float, default=1e-4
+    tol : float, default=1e-5
         Stop once a turn changes the share of X left by at most this.
     max_iter : int, default=50
         Turns.
@@ -63,7 +63,7 @@ class KSVD(PursuedDictionary):
         n_components=150,
         *,
         n_nonzero=5,
-        tol=1e-4,
+        tol=1e-5,
         max_iter=50,
         random_state=0,
         device="auto",
@@ -85,18 +85,19 @@ class KSVD(PursuedDictionary):
             raise ValueError("X must have an entry other than 0; got none")
         array = as_numpy(X)
 
+        def found(D):
+            W = self._pursue(array, as_numpy(D), self.n_nonzero)
+            return as_tensor(W, device=self.device, dtype=self.dtype)
+
         def step(state):  # eq-ksvd
-            D, W, _ = state
-            D, W = renewed(X, D, W)
-            found = self._pursue(array, as_numpy(D), self.n_nonzero)
-            found = as_tensor(found, device=self.device, dtype=self.dtype)
-            D, W = improved(X, D, better_codes(X, D, found, W))
+            D = renewed(X, *state[:2])[0]
+            D, W = improved(X, D, found(D))
             return D, W, (X - W @ D).square().sum()
 
         D = first_atoms(X, self.n_components, generator(self.random_state))
         (D, _, _), self.trace_ = iterate(
             step,
-            (D, X.new_zeros(len(X), len(D)), energy),
+            (D, found(D), energy),
             lambda state: state[-1],
             tol=self.tol,
             max_iter=self.max_iter,
@@ -114,12 +115,6 @@ def first_atoms(X, n_atoms, generator):
     D = X.new_zeros(n_atoms, X.shape[1])
     D[: len(drawn)] = _unit(X[drawn.to(X.device)])
     return D
-
-
-def better_codes(X, D, W, other):
-    """Return for each sample the codes that leave less of it, of `W` and `other`."""
-    left, left_other = ((X - M @ D).square().sum(dim=1) for M in (W, other))
-    return torch.where((left <= left_other)[:, None], W, other)
 
 
 def renewed(X, D, W):

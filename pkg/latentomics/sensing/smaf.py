@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, generator
+from latentomics.arrays import as_numpy, as_tensor, generator, rand
 from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.sensing.dictionary import PursuedDictionary
 from latentomics.sensing.sparse_modules import bounded_lasso, effective_size
@@ -51,17 +51,15 @@ class SMAF(PursuedDictionary):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        U of the last turn whose codes explain :math:`1 - \lambda` with all of
-        `n_nonzero`, or else of that which explains most: from 0 up, rows of length 1
-        or 0.
+        U of the last turn that explains :math:`1 - \lambda`, or else of that which
+        explains most: from 0 up, rows of length 1 or 0.
     n_nonzero_ : int
         k of that turn.
     fit_ : float
         Share of X, uncentred, that W and U explain.
     history_ : DataFrame
-        A row for each turn: `fit`, `n_nonzero`, `reach` (the fit with all of the
-        parameter `n_nonzero`), `module_size`, `activity_size` (modules in effect in
-        a sample), `lam`, `live` modules, and whether it was `kept`.
+        A row for each turn: `fit`, `n_nonzero`, `live` modules, `activity_size`
+        (modules in effect in a sample), `module_size`, `lam`, whether it was `kept`.
 
     Raises
     ------
@@ -104,7 +102,8 @@ class SMAF(PursuedDictionary):
             U, price = self._modules(X, U, W, lam, price)
             W, facts = self._codes(X, U, lam)
             turns.append({**facts, "module_size": effective_size(U), "lam": lam})
-            if self._explains(facts) >= self._explains(turns[kept]):
+            goal = 1 - self.lam  # to explain more than was asked for is no better
+            if min(facts["fit"], goal) >= min(turns[kept]["fit"], goal):
                 kept = turn
                 self._store(U, facts)
             if turns[-1]["module_size"] < self.min_module_size:
@@ -112,10 +111,6 @@ class SMAF(PursuedDictionary):
         history = pd.DataFrame(turns).rename_axis("turn")
         self.history_ = history.assign(kept=np.arange(len(turns)) == kept)
         return self
-
-    def _explains(self, facts):
-        """Return what all of `n_nonzero` explain, at most what was asked for."""
-        return min(facts["reach"], 1 - self.lam)
 
     def _store(self, U, facts):
         """Keep a turn: modules that no sample used are 0."""
@@ -149,9 +144,8 @@ class SMAF(PursuedDictionary):
         fits = [1 - path.residual(j).sum() / energy for j in range(1, k + 1)]
         few = next((j for j in range(FEWEST, k) if fits[j - 1] >= 1 - lam), k)
         W = as_tensor(path.codes(few), **where)
-        facts = {"fit": float(fits[few - 1]), "reach": float(fits[-1])}
-        size = effective_size(W)
-        return W, {**facts, "n_nonzero": few, "activity_size": size, "live": len(U)}
+        facts = {"fit": float(fits[few - 1]), "n_nonzero": few, "live": len(U)}
+        return W, {**facts, "activity_size": effective_size(W)}
 
     def _check_parameters(self):
         check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
@@ -177,9 +171,12 @@ class SMAF(PursuedDictionary):
 def first_modules(X, n_modules, generator):
     """Return samples drawn at random, without what is below 0, as modules.
 
-    Fewer than `n_modules` where there are fewer: a sample twice is no other module.
+    Each is drawn once before any is drawn again, then with half of its genes.
     """
     X = X.clamp(min=0)
     X = X[X.any(dim=1)]
-    drawn = torch.randperm(len(X), generator=generator)[:n_modules]
-    return X[drawn.to(X.device)]
+    order = torch.randperm(len(X), generator=generator).to(X.device)
+    U = X[order.repeat(-(-n_modules // len(X)))[:n_modules]]
+    half = rand(*U.shape, generator=generator, like=X) < 0.5
+    half[: len(X)] = True
+    return torch.where(half, U, 0)
