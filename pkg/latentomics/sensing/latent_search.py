@@ -7,7 +7,7 @@ from latentomics.arrays import as_numpy, as_tensor, generator, randn
 from latentomics.base import check_not_negative, check_positive, check_whole
 from latentomics.sensing.base import Decoder
 from latentomics.sensing.linear import safe_cholesky
-from latentomics.sensing.networks import check_hidden, respond, restored
+from latentomics.sensing.networks import check_draws, check_hidden, respond, restored
 
 SLOPE = 0.1  # of the leaky ReLU in generators and critics
 RATE = 0.08  # of Adam, in units of a latent code
@@ -88,7 +88,7 @@ class GenerativeDecoder(Decoder):
         check_not_negative(prior=self.prior)
         check_positive(learning_rate=self.learning_rate)
         check_whole(batch_size=self.batch_size)
-        check_whole(at_least=0, random_state=self.random_state)
+        check_draws(self)
 
     def generate(self, Z):
         """Return the profiles of latent codes, (n_samples, n_features).

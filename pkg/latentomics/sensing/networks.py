@@ -6,8 +6,13 @@ from itertools import pairwise
 import pandas as pd
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, randn
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.arrays import DTYPES, as_numpy, as_tensor, randn, resolve_device
+from latentomics.base import (
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 
 
 def check_hidden(hidden):
@@ -21,6 +26,13 @@ def check_hidden(hidden):
         check_whole(hidden=width)
 
 
+def check_draws(model):
+    """Raise ValueError for a `random_state`, `device` or `dtype` out of its range."""
+    check_whole(at_least=0, random_state=model.random_state)
+    resolve_device(model.device)
+    check_choice("dtype", model.dtype, DTYPES)
+
+
 def check_training(model):
     """Check the parameters that every network trained by :func:`train` has.
 
@@ -28,7 +40,7 @@ def check_training(model):
     ------
     ValueError
         For `hidden`, `learning_rate`, `weight_decay`, `batch_size`, `max_epochs`,
-        `validation_fraction` or `random_state` out of its range.
+        `validation_fraction`, or those of :func:`check_draws`.
     """
     check_hidden(model.hidden)
     check_positive(learning_rate=model.learning_rate)
@@ -40,7 +52,7 @@ def check_training(model):
     if model.batch_size is not None:
         check_whole(batch_size=model.batch_size)
     check_whole(max_epochs=model.max_epochs)
-    check_whole(at_least=0, random_state=model.random_state)
+    check_draws(model)
 
 
 def start_layers(sizes, draw, *, last=0.0):
