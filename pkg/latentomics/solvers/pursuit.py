@@ -180,51 +180,56 @@ def _chunks(a, n_nonzero):
     each = n_nonzero * a.shape[1] * a.element_size()
     size = min(max(1, CHUNK_BYTES[a.device.type] // each), len(a))
     V = a.new_empty(size, n_nonzero, a.shape[1])
-    left, score, v = a.new_empty(3, size, a.shape[1])
+    left, work = a.new_empty(2, size, a.shape[1])
     for part in a.split(size):
-        yield part, [M[: len(part)] for M in (V, left, score, v)]
+        yield part, [M[: len(part)] for M in (V, left, work)]
 
 
-def _chunk(gram, a, V, left, score, v, *, method, nonnegative):
+def _chunk(gram, a, V, left, work, *, method, nonnegative):
     """Choose atoms for some samples; `a` is their products with all atoms.
 
     Overwrites `a`, which becomes the residuals' products, and the room to work in:
     `V`, what the atoms have along each basis vector; `left`, squared lengths of what
-    the atoms have beyond them, infinite where an atom may not be chosen; `score`, `v`.
+    the atoms have beyond them, infinite where an atom may not be chosen; `work`.
 
     Returns the atoms (b, k), the triangular factors (b, k, k), the products with the
     basis (b, k), and where a sample was not done (b, k).
     """
-    eps, steps = torch.finfo(a.dtype).eps, []
+    steps, k = [], V.shape[1]
     signs = _Signs(V) if nonnegative else None
     left[:] = 1 if method == "legacy" else gram.diagonal()
-    for j in range(V.shape[1]):
-        torch.nn.functional.threshold_(left, eps**0.5, torch.inf)
-        torch.mul(a, a, out=score)
-        if method == "omp":
-            score.masked_fill_(left.isinf(), 0)
-        else:
-            score.div_(left)
+    for j in range(k):
+        score = _score(a, left, method, work)
         if nonnegative:
             signs.forbid(score, a, left, j)
         best, i = score.max(dim=1, keepdim=True)
-        going = best > eps**1.5
-        scale = left.gather(1, i).rsqrt_().mul_(going)
-        before = V[:, :j]
-        t = before.gather(2, i[:, None].expand(-1, j, 1))
-        torch.index_select(gram, 0, i[:, 0], out=v)
-        v[:, None].baddbmm_(t.mT, before, alpha=-1)
-        V[:, j] = v.mul_(scale)
+        scale = left.gather(1, i).rsqrt_().mul_(best > torch.finfo(a.dtype).eps ** 1.5)
         c = a.gather(1, i).mul_(scale)
+        steps.append((i, scale, c))
+        if j == k - 1:
+            break
+        before, v = V[:, :j], V[:, j]
+        t = before.gather(2, i[:, None].expand(-1, j, 1))
+        torch.index_select(gram, 0, i[:, 0], out=work)
+        work[:, None].baddbmm_(t.mT, before, alpha=-1)
+        torch.mul(work, scale, out=v)
         if nonnegative:
             signs.add(i, v, c, scale, j)
         a.addcmul_(v, c, value=-1)
         left.addcmul_(v, v, value=-1).scatter_(1, i, torch.inf)
-        steps.append((i, scale, c))
     i, scale, along = (torch.cat(part, dim=1) for part in zip(*steps, strict=True))
-    R = V.gather(2, i[:, None].expand(-1, len(steps), -1)).triu(1)
+    R = V.gather(2, i[:, None].expand(-1, k, -1)).triu(1)
     R += torch.diag_embed(torch.where(scale > 0, 1 / scale, 1))
     return i, R, along, scale > 0
+
+
+def _score(a, left, method, out):
+    """Return what choosing an atom is worth, squared; 0 is nothing, or not allowed."""
+    torch.nn.functional.threshold_(left, torch.finfo(a.dtype).eps ** 0.5, torch.inf)
+    torch.mul(a, a, out=out)
+    if method == "omp":
+        return out.masked_fill_(left.isinf(), 0)
+    return out.div_(left)
 
 
 class _Signs:

@@ -1,0 +1,67 @@
+"""How fast part V is: codes of 15 of 500 atoms for 1,000 samples, ours and others'.
+
+One thread of the CPU, seconds of processor, the least of some laps: solvers take turns,
+so that what else the machine does is no one's disadvantage. SPAMS (``spams-bin``) is
+timed where it is installed.
+"""
+
+import time
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+from sklearn.linear_model import orthogonal_mp
+
+from latentomics.solvers.pursuit import pursuit
+
+N_SAMPLES, N_ATOMS, K = 1000, 500, 15
+LENGTHS = (500, 5000)
+LAPS = 7
+
+
+def rows():
+    """Yield one row for each task and who did it, for ``speed.csv``."""
+    for length in LENGTHS:
+        yield from pursuits(*coded(length))
+
+
+def coded(length, random_state=0):
+    """Return atoms of length 1, and samples of about 15 of them with noise."""
+    rng = np.random.default_rng(random_state)
+    D = rng.normal(size=(N_ATOMS, length))
+    D /= np.linalg.norm(D, axis=1, keepdims=True)
+    W = rng.gamma(2.0, size=(N_SAMPLES, N_ATOMS))
+    W *= rng.random(W.shape) < K / N_ATOMS
+    return D, W @ D + 0.1 * rng.normal(size=(N_SAMPLES, length)) / length**0.5
+
+
+def pursuits(D, Y):
+    """Yield who took how long for the same codes."""
+    cpu = {"device": "cpu"}
+    solvers = {
+        "ours": lambda: pursuit(D, Y, K, **cpu),
+        "ours, float32": lambda: pursuit(D, Y, K, dtype="float32", **cpu),
+        "ours, omp": lambda: pursuit(D, Y, K, method="omp", **cpu),
+        "scikit-learn, omp": lambda: orthogonal_mp(
+            D.T, Y.T, n_nonzero_coefs=K, precompute=True
+        ),
+    }
+    if find_spec("spams"):
+        solvers["spams"] = their_pursuit(D, Y)
+    least = dict.fromkeys(solvers, np.inf)
+    for _ in range(LAPS):
+        for who, solve in solvers.items():
+            begin = time.process_time()
+            solve()
+            least[who] = min(least[who], time.process_time() - begin)
+    for who, seconds in least.items():
+        dtype = "float32" if "float32" in who else "float64"
+        facts = {"seconds": seconds, "iterations": None, "dtype": dtype}
+        yield {"task": f"pursuit, atoms of length {D.shape[1]}", "who": who, **facts}
+
+
+def their_pursuit(D, Y):
+    """Return SPAMS' ORMP on matrices laid out as it wants them."""
+    omp = import_module("spams").omp
+    D, Y = np.asfortranarray(D.T), np.asfortranarray(Y.T)
+    return lambda: omp(Y, D, L=K, return_reg_path=False, numThreads=1)
