@@ -181,25 +181,41 @@ def test_each_chunk_is_read_once(made, monkeypatch):
     assert all(start % 20 == 0 for start, _ in samples)
 
 
-def test_chunks_without_a_sample_asked_for_are_not_read(made, monkeypatch):
-    read = []
+def slabs_of(monkeypatch):
+    """Return a list that fills with the places asked of the file: samples, genes."""
+    asked = []
     slab = Archs4._slab
     monkeypatch.setattr(
-        Archs4, "_slab", lambda a, d, r, c: read.append(r.tolist()) or slab(a, d, r, c)
+        Archs4, "_slab", lambda a, d, r, c: asked.append((r, c)) or slab(a, d, r, c)
     )
+    return asked
+
+
+def test_chunks_without_a_sample_asked_for_are_not_read(made, monkeypatch):
+    asked = slabs_of(monkeypatch)
     made.read([NAMES[0], NAMES[30], NAMES[60]])
-    assert read == [[0, 30], [60]]
+    assert [samples.tolist() for samples, _ in asked] == [[0, 30], [60]]
 
 
-def test_many_genes_are_read_in_slabs(tmp_path):
+def test_a_chunk_larger_than_a_batch_is_read_in_parts(tmp_path, monkeypatch):
+    made = Archs4(write(tmp_path / "a.h5", chunks=(7, 200)))
+    asked = slabs_of(monkeypatch)
+    table, _ = together(made.batches(80))
+    assert_array_equal(table, COUNTS)
+    assert [len(samples) for samples, _ in asked] == [80] * 6 + [20]
+
+
+def test_many_genes_are_read_in_slabs_of_whole_chunks(tmp_path, monkeypatch):
     counts = np.random.default_rng(0).poisson(1.0, (10, 2600))
     genes = [f"G{i}" for i in range(2600)]
-    samples = {"meta/samples/geo_accession": NAMES[:10], "meta/genes/symbol": genes}
-    samples |= {"meta/samples/series_id": None}
-    samples |= {"meta/samples/singlecellprobability": None}
-    made = Archs4(write(tmp_path / "a.h5", counts=counts, chunks=(300, 4), **samples))
+    names = {"meta/samples/geo_accession": NAMES[:10], "meta/genes/symbol": genes}
+    names |= {"meta/samples/series_id": None}
+    names |= {"meta/samples/singlecellprobability": None}
+    made = Archs4(write(tmp_path / "a.h5", counts=counts, chunks=(300, 4), **names))
     assert made.samples.columns.tolist() == []
+    asked = slabs_of(monkeypatch)
     assert_array_equal(made.read(), counts)
+    assert [places[0] for _, places in asked] == [0, 900, 1800]
     some = np.random.default_rng(1).permutation(2600)[:40]
     table = made.read(NAMES[4:7], [genes[i] for i in some])
     assert_array_equal(table, counts[4:7, some])
@@ -251,8 +267,9 @@ def test_a_damaged_chunk_is_an_error_that_says_where(made):
     lost = f"{NAMES[first]} to {NAMES[first + 19]}"
     whole = NAMES[first : first + 20]
     says = rf"a.h5 is damaged or incomplete: samples {first} to .*\({lost}\) cannot be"
-    with pytest.raises(DamagedFile, match=says):
+    with pytest.raises(DamagedFile, match=says) as caught:
         made.read(whole)
+    assert str(caught.value).count("a.h5") == 1
     with pytest.raises(OSError, match="damaged"):
         together(made.batches(50))
     intact = [name for name in NAMES if name not in whole]
@@ -343,6 +360,12 @@ def test_names_that_are_missing(place, says, tmp_path):
         ValueError, match=rf"a.h5 must have {says}.*got \['data', 'meta'"
     ):
         Archs4(path)
+
+
+def test_genes_that_have_no_symbols(tmp_path):
+    genes = {"meta/genes/symbol": None, "meta/genes/ensembl_gene_id": GENES}
+    with pytest.raises(ValueError, match="a.h5 must have meta/genes/symbol or"):
+        Archs4(write(tmp_path / "a.h5", **genes))
 
 
 def test_numbers_that_are_missing(tmp_path):

@@ -172,9 +172,8 @@ class Archs4:
 
     def _blocks(self, rows, size):
         """Split sorted places into what is read at once: whole chunks, if they fit."""
-        chunk = self.samples_per_chunk
-        length = chunk * max(1, min(BLOCK, size) // chunk) if chunk <= size else size
-        return _split(rows, np.diff(rows // length) > 0)
+        whole = self.samples_per_chunk * max(1, BLOCK // self.samples_per_chunk)
+        return _split(rows, np.diff(rows // min(whole, max(BLOCK, size))) > 0)
 
     def _read(self, data, rows, columns):
         """Return samples at sorted places and genes at any, in the type of the file."""
