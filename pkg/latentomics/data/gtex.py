@@ -49,7 +49,7 @@ def gtex_tissues(table="expression"):
     if table == "samples":
         return pd.DataFrame({"tissue": tissue.to_numpy()}, samples)
     genes = _symbols([str(gene) for gene in source.coords["dim_0"].to_numpy()])
-    return pd.DataFrame(source.to_numpy().T.copy(), samples, genes)
+    return pd.DataFrame(source.to_numpy().T, samples, genes)
 
 
 def _symbols(entrez):

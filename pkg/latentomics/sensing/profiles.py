@@ -28,7 +28,7 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
     n_cells : int, default=50
         In a sample; at most those of the rarest type. The fewer, the noisier.
     n_samples : int, default=1000
-        Spread evenly over the types; which get one more is drawn.
+        Spread evenly over the types; the first in the alphabet may get one more.
     random_state : int, default=0
 
     Returns
@@ -52,8 +52,7 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
     counts = _checked(np.asarray(counts))
     kinds, cells = _cells_of(labels, len(counts), n_cells)
     rng = np.random.default_rng(random_state)
-    order = rng.permutation(len(kinds))  # the first ones get one sample more
-    drawn = rng.permutation(order[np.arange(n_samples) % len(kinds)])
+    drawn = rng.permutation(np.arange(n_samples) % len(kinds))
     chosen = [rng.choice(cells[k], n_cells, replace=False) for k in drawn]
     ends = np.arange(n_samples + 1) * n_cells
     entries = np.ones(n_samples * n_cells), np.concatenate(chosen), ends
