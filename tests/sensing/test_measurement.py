@@ -90,3 +90,10 @@ def test_noise_has_the_length_asked_for(rng):
 def test_a_ratio_that_is_none_is_refused(snr):
     with pytest.raises(ValueError, match="snr must be a positive number"):
         add_noise(np.ones((2, 2)), snr)
+
+
+def test_a_measurement_does_not_see_noise_of_its_own_seed():
+    X = np.ones((4, 100))
+    A = GaussianMeasurement(10, random_state=5).fit(X).components_
+    N = add_noise(X, 1.0, random_state=5) - X
+    assert np.abs(np.corrcoef(A, N)[:10, 10:]).max() < 0.5

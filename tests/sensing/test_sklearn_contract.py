@@ -1,4 +1,4 @@
-"""Every estimator of part V that needs profiles alone, through scikit-learn's checks."""
+"""Every estimator of part V that needs profiles alone, by scikit-learn's checks."""
 
 import pytest
 from house import NEEDS, PROFILES, estimator_classes

@@ -1,17 +1,40 @@
 """Part V: transcriptomes from few measurements of each (compressed sensing)."""
 
+from latentomics.solvers.pursuit import pursuit
+
 from .blended import BlendedDecoder
 from .designs import OptimisedPools
+from .dictionary_decoder import DictionaryDecoder
+from .ksvd import KSVD
 from .linear import LinearMMSE
 from .measurement import GaussianMeasurement, PooledMeasurement, SignatureGenes
 from .mixture import MixtureMMSE
+from .mlp import MLPDecoder
+from .residual import ResidualDecoder
+from .smaf import SMAF
+from .sparse_nmf import SparseNMF
+from .stacked import StackedDecoder
+from .svd_dictionary import SVDDictionary
+from .vae import VAEDecoder
+from .wgan import WGANDecoder
 
 __all__ = [
     "BlendedDecoder",
+    "DictionaryDecoder",
     "GaussianMeasurement",
+    "KSVD",
     "LinearMMSE",
+    "MLPDecoder",
     "MixtureMMSE",
     "OptimisedPools",
     "PooledMeasurement",
+    "ResidualDecoder",
+    "SMAF",
+    "SVDDictionary",
     "SignatureGenes",
+    "SparseNMF",
+    "StackedDecoder",
+    "VAEDecoder",
+    "WGANDecoder",
+    "pursuit",
 ]

@@ -7,6 +7,9 @@ from sklearn.base import TransformerMixin
 from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.sensing.base import Profiles
 
+# Streams of random numbers: were a measurement and the noise drawn from one, a row of A
+# would be a sample's noise, and see nothing else
+OF_ROWS, OF_NOISE = 1, 2
 TRIES = 1000  # draws of one row before we say that it cannot be had
 
 
@@ -81,7 +84,7 @@ class GaussianMeasurement(Measurement):
         check_positive(max_correlation=self.max_correlation)
         check_choice("nonnegative", self.nonnegative, (False, True))
         check_whole(at_least=0, random_state=self.random_state)
-        rng = np.random.default_rng(self.random_state)
+        rng = np.random.default_rng([OF_ROWS, self.random_state])
         m, g = self.n_measurements, X.shape[1]
         A, centred = np.empty((m, g)), np.zeros((m, g))
         for i in range(m):
@@ -144,7 +147,7 @@ class PooledMeasurement(Measurement):
             raise ValueError(
                 f"pool_size must be at most the {g} feature(s) of X; got {s}"
             )
-        rng = np.random.default_rng(self.random_state)
+        rng = np.random.default_rng([OF_ROWS, self.random_state])
         A = np.zeros((m, g))
         for row in A:
             row[rng.choice(g, s, replace=False)] = s**-0.5
@@ -220,7 +223,7 @@ def add_noise(X, snr, random_state=0):
     X = np.asarray(X, dtype=float)
     variance = noise_variance(X, snr)
     check_whole(at_least=0, random_state=random_state)
-    N = np.random.default_rng(random_state).standard_normal(X.shape)
+    N = np.random.default_rng([OF_NOISE, random_state]).standard_normal(X.shape)
     return X + N * (variance * X.size / np.square(N).sum()) ** 0.5
 
 

@@ -1,0 +1,293 @@
+"""Who decodes best: every decoder on the same measurements of the same samples."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import pdist
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
+from sklearn.preprocessing import MinMaxScaler
+
+from latentomics.base import check_choice
+from latentomics.data import load, read_table
+from latentomics.sensing.blended import BlendedDecoder
+from latentomics.sensing.dictionary_decoder import DictionaryDecoder
+from latentomics.sensing.ksvd import KSVD
+from latentomics.sensing.linear import LinearMMSE
+from latentomics.sensing.measurement import (
+    GaussianMeasurement,
+    SignatureGenes,
+    add_noise,
+    noise_variance,
+)
+from latentomics.sensing.mixture import MixtureMMSE
+from latentomics.sensing.mlp import MLPDecoder
+from latentomics.sensing.profiles import pseudobulk, top_genes
+from latentomics.sensing.residual import ResidualDecoder
+from latentomics.sensing.scores import scores
+from latentomics.sensing.simulate import planted_modules
+from latentomics.sensing.smaf import SMAF
+from latentomics.sensing.sparse_nmf import SparseNMF
+from latentomics.sensing.stacked import StackedDecoder
+from latentomics.sensing.svd_dictionary import SVDDictionary
+from latentomics.sensing.vae import VAEDecoder
+from latentomics.sensing.wgan import WGANDecoder
+
+N_GENES = 500  # of the papers
+TEST_SHARE = 0.2  # of the papers
+SPLITS = ("samples", "groups")
+DEPTH = 15  # atoms of a sample, in the papers
+LEAST_SPREAD = 0.1  # of a gene, as a share of the median range
+
+
+@dataclass
+class Split:
+    """Profiles from 0 to 1 on the training samples, gene by gene.
+
+    Attributes
+    ----------
+    train, test : DataFrame
+        Samples x genes; test values may leave 0 to 1.
+    train_groups, test_groups : array
+        Tissue or type of each sample; numbers of rows where none is known.
+    """
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    train_groups: np.ndarray
+    test_groups: np.ndarray
+
+
+def split_profiles(data="gtex", *, by="samples", random_state=0):
+    """Return training and test profiles of one of the sets of this part.
+
+    Parameters
+    ----------
+    data : str
+        "gtex", tissues; "pbmc", sums of 50 sorted blood cells, training and test
+        samples made of different cells, the 500 genes that vary most; "synthetic",
+        planted modules; or the path of a table, samples x genes on a log scale, of
+        whose genes the 500 that vary most are taken.
+    by : {"samples", "groups"}, default="samples"
+        Draw a fifth of the samples for testing, or all samples of a fifth of the
+        tissues or types, which then nobody has seen. Then genes are left out that
+        hardly vary in training (less than a tenth of what the median gene does): a
+        scale from 0 to 1 would blow up what other tissues do with them.
+    random_state : int, default=0
+
+    Returns
+    -------
+    Split
+
+    Raises
+    ------
+    ValueError
+        If `by` is neither, or "groups" is asked of a table or of sorted cells.
+    """
+    check_choice("by", by, SPLITS)
+    if data == "pbmc":
+        check_choice("by of 'pbmc'", by, SPLITS[:1])
+        return _scaled(*_blood(random_state))
+    X, groups = _profiles(data, random_state)
+    if groups is None:
+        check_choice("by of a table without groups", by, SPLITS[:1])
+        groups = np.arange(len(X))
+    draw = {"n_splits": 1, "test_size": TEST_SHARE, "random_state": random_state}
+    if by == "samples":
+        train, test = next(ShuffleSplit(**draw).split(X))
+    else:
+        train, test = next(GroupShuffleSplit(**draw).split(X, groups=groups))
+    if X.shape[1] > N_GENES:
+        X = X[top_genes(X.iloc[train], N_GENES)]
+    if by == "groups":
+        spread = np.ptp(X.iloc[train], axis=0)
+        X = X.loc[:, spread > LEAST_SPREAD * np.median(spread)]
+    return _scaled(X.iloc[train], X.iloc[test], groups[train], groups[test])
+
+
+def _profiles(data, random_state):
+    if data == "gtex":
+        tissue = load("gtex_tissues", table="samples")["tissue"]
+        return load("gtex_tissues"), tissue.to_numpy()
+    if data == "synthetic":
+        made = planted_modules(random_state=random_state)
+        return made.X, np.asarray(made.types)
+    return read_table(data), None
+
+
+def _blood(random_state):
+    """Return pseudobulk samples of training cells, and of others."""
+    counts, kinds = load("pbmc"), load("pbmc", table="samples")["cell_type"]
+    cells = np.arange(len(counts))
+    parts = train_test_split(
+        cells, test_size=0.4, stratify=kinds, random_state=random_state
+    )
+    made = [
+        pseudobulk(counts.iloc[some], kinds.iloc[some], 50, n, random_state)
+        for some, n in zip(parts, (800, 200), strict=True)
+    ]
+    (train, train_kinds), (test, test_kinds) = made
+    genes = top_genes(train, N_GENES)
+    return train[genes], test[genes], train_kinds.to_numpy(), test_kinds.to_numpy()
+
+
+def _scaled(train, test, train_groups, test_groups):
+    scaler = MinMaxScaler().set_output(transform="pandas").fit(train)
+    return Split(
+        scaler.transform(train), scaler.transform(test), train_groups, test_groups
+    )
+
+
+def dictionary_decoders(train, *, random_state=0, device="auto"):
+    """Return a decoder for each dictionary of the papers, and ways to decode them.
+
+    Returns
+    -------
+    dict of (method, decoder) to Decoder
+        Fitted. `decoder` is "correct" or "legacy", the bug behind published tables.
+    """
+    given = {"random_state": random_state, "device": device}
+    n, g = train.shape
+    atoms = min(n + n // 2, 150)  # as in the code of Cleary et al.
+    smaf = SMAF(atoms, n_nonzero=5, lam=5e-4, **given)
+    found = {
+        "svd": SVDDictionary(),
+        "k_svd": SVDDictionary(min(DEPTH, n, g)),
+        "ksvd": KSVD(min(atoms, n), **given),
+        "snmf": SparseNMF(min(atoms, n, g), tol=1e-3, **given),
+        "smaf": smaf,
+        "smaf_500": SMAF(500, **given),
+    }
+    found = {name: FrozenEstimator(d.fit(train)) for name, d in found.items()}
+    decoders = {}
+    for name, dictionary in found.items():
+        for decoder, how in (("correct", "pursuit"), ("legacy", "legacy")):
+            model = DictionaryDecoder(dictionary, how=how, n_nonzero=DEPTH)
+            decoders[name, decoder] = model
+    smaf = found["smaf"]
+    decoders["smaf_chosen_k", "correct"] = DictionaryDecoder(smaf, n_nonzero=None)
+    decoders["smaf_prior", "correct"] = DictionaryDecoder(smaf, how="gaussian")
+    return {key: model.fit(train) for key, model in decoders.items()}
+
+
+def prior_decoders(train, *, random_state=0, device="auto"):
+    """Return what knows the mean and covariance of profiles, or of kinds of them."""
+    given = {"random_state": random_state, "device": device}
+    linear, mixture = LinearMMSE(device=device), MixtureMMSE(**given)
+    kinds = min(30, len(train) // 4)
+    pooled = MixtureMMSE(kinds, n_latent=200, pooling=20.0, **given)
+    three = [linear, mixture, pooled]
+    decoders = {
+        "lmmse": linear,
+        "gmm": mixture,
+        "gmm_pooled": pooled,
+        "blend": BlendedDecoder(three, random_state=random_state),
+    }
+    return {(name, "correct"): model.fit(train) for name, model in decoders.items()}
+
+
+def generative_decoders(train, *, random_state=0, device="auto"):
+    """Return networks that draw profiles, and decode any measurement by a search."""
+    given = {"random_state": random_state, "device": device}
+    wgan = WGANDecoder(**given).fit(train)
+    decoders = {
+        "vae": VAEDecoder(**given).fit(train),
+        "vae_residual": ResidualDecoder(VAEDecoder(**given)).fit(train),
+        "wgan": wgan,
+        "wgan_no_prior": deepcopy(wgan).set_params(prior=0.0),
+    }
+    return {(name, "correct"): model for name, model in decoders.items()}
+
+
+def network_decoders(smaf, *, random_state=0, device="auto"):
+    """Return what learns to undo one measurement; `smaf` decodes by the dictionary.
+
+    "nn_smaf" is the stack of the paper, trained until it settles; "nn_pearson" has the
+    loss that the paper could not train.
+
+    Returns
+    -------
+    dict of (method, decoder) to MeasurementDecoder
+        Not fitted.
+    """
+    given = {"random_state": random_state, "device": device}
+    decoders = {
+        "nn": MLPDecoder(**given),
+        "nn_pearson": MLPDecoder(loss="pearson", **given),
+        "nn_smaf": StackedDecoder(smaf, residual=False, **given),
+        "lmmse_network": StackedDecoder(LinearMMSE(device=device), **given),
+    }
+    return {(name, "correct"): model for name, model in decoders.items()}
+
+
+def decoding_table(
+    split, *, ms, snr, networks=True, random_state=0, device="auto", progress=None
+):
+    """Measure the test samples, decode them by every method, and score each.
+
+    Parameters
+    ----------
+    split : Split
+    ms : sequence of int
+        Numbers of measurements.
+    snr : float
+    networks : bool, default=True
+        Whether to train networks too, which takes most of the time.
+    random_state : int, default=0
+        Of the measurements, the noise, and whatever methods draw.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    progress : callable, optional
+        As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+
+    Returns
+    -------
+    DataFrame
+        `method`, `decoder` ("correct" or "legacy"), `m`, `snr`, and :func:`scores`.
+        "training_mean" never looks at the measurements, "measurements" are they
+        themselves, of which only the distances can be judged, and "signature_genes"
+        measures single genes in place of sums.
+    """
+    train, test = split.train.to_numpy(), split.test.to_numpy()
+    given = {"random_state": random_state, "device": device}
+    cases = {m: _measured(train, test, m, snr, random_state) for m in ms}
+    rows, smaf = [], None
+    makers = [dictionary_decoders, prior_decoders, generative_decoders]
+    makers = makers if networks else makers[:2]
+    for make in progress(makers, total=len(makers)) if progress else makers:
+        decoders = make(train, **given)
+        smaf = smaf or decoders["smaf", "correct"]
+        for (key, model), (m, case) in product(decoders.items(), cases.items()):
+            rows.append((*key, m, scores(test, model.decode(*case))))
+    trained = network_decoders(smaf, **given) if networks else {}
+    jobs = list(product(trained.items(), cases.items()))
+    for (key, model), (m, (Y, A, noise)) in (
+        progress(jobs, total=len(jobs)) if progress and jobs else jobs
+    ):
+        rows.append((*key, m, scores(test, model.fit(train, A, noise).decode(Y))))
+    for m, (Y, _, _) in cases.items():
+        rows += _others(train, test, m, snr, random_state)
+        seen = np.corrcoef(pdist(test), pdist(Y))[0, 1]
+        rows.append(("measurements", "correct", m, {"distance": seen}))
+    facts = [{"method": k, "decoder": d, "m": m, "snr": snr} | s for k, d, m, s in rows]
+    return pd.DataFrame(facts)
+
+
+def _measured(train, test, m, snr, seed):
+    A = GaussianMeasurement(m, random_state=seed).fit(train).components_
+    Y = add_noise(test, snr, random_state=seed) @ A.T
+    return Y, A, noise_variance(train, snr)
+
+
+def _others(train, test, m, snr, seed):
+    """Return the mean of each gene, and what single genes would have told."""
+    genes = SignatureGenes(m).fit(train)
+    Y = genes.transform(add_noise(test, snr, random_state=seed))
+    noise = noise_variance(train, snr)
+    found = {
+        "training_mean": np.tile(train.mean(axis=0), (len(test), 1)),
+        "signature_genes": LinearMMSE().fit(train).decode(Y, genes.components_, noise),
+    }
+    return [(k, "correct", m, scores(test, X_hat)) for k, X_hat in found.items()]
