@@ -140,6 +140,36 @@ def test_a_correlation_fit_guesses_level_and_spread(profiles, A):
     assert MLPDecoder(**SMALL).fit(profiles, A).sizes_ == []
 
 
+def test_level_allows_for_noise_as_a_linear_rule_does(profiles, A):
+    given = {**SMALL, "loss": "pearson", "max_epochs": 1, "dtype": "float64"}
+    model = MLPDecoder(**given).fit(profiles, A, noise=3.0)
+    Y, level = profiles @ A.T, profiles.mean(axis=1)
+    cross = (Y - Y.mean(axis=0)).T @ level / 60
+    C = np.cov(Y.T, bias=True) + 3 * A @ A.T
+    assert_allclose(model.sizes_[0][:, 0], np.linalg.solve(C, cross), rtol=1e-6)
+
+
+def test_noise_is_drawn_anew_so_that_it_cannot_be_learned(profiles, A):
+    given = {"hidden": (64,), "batch_size": None, "max_epochs": 300}
+    model = MLPDecoder(**given, learning_rate=0.01, validation_fraction=0.0)
+    loss = model.fit(profiles[:6], A, noise=9.0).history_["loss"]
+    assert loss.iloc[-20:].mean() > 0.2 * loss.iloc[0]  # the same noise again: .00
+
+
+@pytest.mark.parametrize(("loss", "differs"), [("mse", False), ("pearson", True)])
+def test_only_the_gradient_of_the_correlation_is_clipped(
+    profiles, A, loss, differs, monkeypatch
+):
+    X = profiles - profiles.mean(axis=0)  # outputs start flat: the gradient is long
+    given = {**SMALL, "loss": loss, "max_epochs": 5}
+    fits = []
+    for clip in (1.0, 1e9):
+        monkeypatch.setattr("latentomics.sensing.mlp.CLIP", clip)
+        fits.append(MLPDecoder(**given).fit(X, A))
+    one, other = (fit.layers_[0] for fit in fits)
+    assert np.array_equal(one, other) != differs
+
+
 @LOSSES
 def test_genes_that_do_not_vary_and_measurements_of_nothing(profiles, A, loss):
     X, A = profiles.copy(), A.copy()
