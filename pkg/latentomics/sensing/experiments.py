@@ -205,8 +205,8 @@ def generative_decoders(train, *, random_state=0, device="auto"):
 def network_decoders(smaf, *, random_state=0, device="auto"):
     """Return what learns to undo one measurement; `smaf` decodes by the dictionary.
 
-    "nn_smaf" is the stack of the paper, trained until it settles; "nn_pearson" has the
-    loss that the paper could not train.
+    "nn_paper" is the network of the paper; "nn" a tuned one, "nn_smaf" the paper's
+    stack, tuned too, and "nn_pearson" has the loss that the paper could not train.
 
     Returns
     -------
@@ -214,8 +214,10 @@ def network_decoders(smaf, *, random_state=0, device="auto"):
         Not fitted.
     """
     given = {"random_state": random_state, "device": device}
+    published = {"batch_size": None, "weight_decay": 1.0, "validation_fraction": 0.0}
     decoders = {
         "nn": MLPDecoder(**given),
+        "nn_paper": MLPDecoder(**published, **given),
         "nn_pearson": MLPDecoder(loss="pearson", **given),
         "nn_smaf": StackedDecoder(smaf, residual=False, **given),
         "lmmse_network": StackedDecoder(LinearMMSE(device=device), **given),
