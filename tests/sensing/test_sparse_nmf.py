@@ -43,6 +43,11 @@ def test_the_objective_never_rises(X, lam):
     assert np.all(np.diff(path) <= 1e-12 * path[0])
 
 
+def test_atoms_have_length_1_where_nothing_asks_for_it(X):
+    H = SparseNMF(4, lam=0.0, max_iter=30).fit(X).components_
+    assert_allclose(np.linalg.norm(H, axis=1), 1)
+
+
 def test_the_atoms_are_optimal_for_the_codes(X):
     # KKT: 0 where the slope is up, else the slope is along the atom (|h| = 1 binds)
     fit = SparseNMF(4, lam=0.3, tol=1e-10, max_iter=20_000).fit(X)
