@@ -238,6 +238,24 @@ def test_atoms_in_the_span_of_the_chosen_are_never_chosen(problem, method):
     assert_allclose(path.codes(6) @ D, best, atol=1e-10)
 
 
+@TRUE_WAYS
+def test_an_atom_all_but_in_the_span_does_not_end_the_search(method):
+    # the first has more in common with what the second leaves than the third has
+    D = np.eye(3)
+    D[1] = [1, 1e-5, 0]
+    path = pursuit_path(D, np.array([[1.0, 1.0, 1e-7]]), 3, method=method)
+    assert_array_equal(path.atoms, [[1, 2, -1]])
+
+
+@pytest.mark.parametrize("seed", [294, 962, 1839])  # of 3000, where it mattered
+def test_a_code_that_should_be_0_is_not_rounded_below(seed):
+    # each sample is a sum of three atoms, but one between them is chosen first
+    rng = np.random.default_rng(seed)
+    three, w = np.abs(rng.normal(size=(3, 6))), rng.uniform(0.5, 1.5, 3)
+    D = np.vstack([w @ three + 0.3 * rng.normal(size=6), three])
+    assert (pursuit(D, (w @ three)[None], 4, nonnegative=True) >= 0).all()
+
+
 def test_no_atom_points_the_way_of_a_sample():
     D, Y = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[-1.0, -2.0], [-1.0, 2.0]])
     W = pursuit(D, Y, 2, nonnegative=True)

@@ -108,7 +108,7 @@ default="pursuit"
         self.dictionary_ = clone(self.dictionary).fit(X, None)
         if self.n_nonzero is None:
             few = np.linspace(0, len(X) - 1, min(len(X), N_VALIDATION))
-            self.profiles_ = X[np.round(few).astype(int)].copy()
+            self.profiles_ = X[np.round(few).astype(int)]
         if self.how == "gaussian":
             self._learn_prior(X)
         return self

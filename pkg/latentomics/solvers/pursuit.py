@@ -45,7 +45,7 @@ class PursuitPath:
         k, chosen = self._up_to(n_nonzero), self._chosen[:, :n_nonzero]
         R, c = self._factor[:, :k, :k], self._along[:, :k, None]
         W = torch.linalg.solve_triangular(R, c, upper=True)[..., 0]
-        if self._nonnegative:  # it is, but for rounding
+        if self._nonnegative:  # they are, but for rounding
             W = W.clamp_min(0)
         W = W * self._sizes[:, None] / self._lengths[chosen]
         codes = W.new_zeros(len(W), len(self._lengths))
@@ -256,7 +256,6 @@ class _Signs:
         self.B[:, j], self.w[:, j] = v * scale, (c * scale)[:, 0]
         B -= at * self.B[:, j : j + 1]
         w -= at[..., 0] * self.w[:, j : j + 1]
-        w.clamp_min_(0)  # it is, but for rounding
 
 
 def _matrix(M, name):
