@@ -143,9 +143,17 @@ def test_the_kept_turn_is_never_worse_than_another(X, monkeypatch):
     assert_array_equal(fit.components_, before.components_)
 
 
-def test_lam_is_halved_while_modules_are_small(X):
+def test_lam_is_halved_while_modules_are_small(X, monkeypatch):
+    bounds = []
+
+    def spy(gram, target, energy, bound, **how):
+        bounds.append(bound / float(energy.sum()))
+        return bounded_lasso(gram, target, energy, bound, **how)
+
+    monkeypatch.setattr(smaf, "bounded_lasso", spy)
     fit = SMAF(10, n_nonzero=3, min_module_size=30.0, max_iter=3).fit(X)
     assert fit.history_["lam"].tolist() == [0.1, 0.05, 0.025]
+    assert_allclose(bounds, [0.1, 0.05, 0.025])
     fit = SMAF(10, n_nonzero=3, max_iter=3).fit(X)
     assert fit.history_["lam"].tolist() == [0.1] * 3
 

@@ -108,6 +108,11 @@ class KSVD(PursuedDictionary):
         self.n_nonzero_ = min(self.n_nonzero, *D.shape)
         return self
 
+    @property
+    def n_iter_(self):
+        """Turns, for scikit-learn."""
+        return self.trace_.n_iter
+
 
 def first_atoms(X, n_atoms, generator):
     """Return samples drawn at random, of length 1, then zeros."""

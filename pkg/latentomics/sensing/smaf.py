@@ -112,6 +112,11 @@ class SMAF(PursuedDictionary):
         self.history_ = history.assign(kept=np.arange(len(turns)) == kept)
         return self
 
+    @property
+    def n_iter_(self):
+        """Turns, for scikit-learn."""
+        return len(self.history_)
+
     def _store(self, U, facts):
         """Keep a turn: modules that no sample used are 0."""
         self.components_ = np.zeros((self.n_components, U.shape[1]), dtype=self.dtype)

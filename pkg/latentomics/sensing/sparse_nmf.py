@@ -125,6 +125,11 @@ class SparseNMF(Dictionary):
         H = as_tensor(self.components_, device=self.device, dtype=self.dtype)
         return as_numpy(self._codes(X, H, **EXACT))
 
+    @property
+    def n_iter_(self):
+        """Iterations of `fit`, for scikit-learn."""
+        return self.trace_.n_iter
+
     def _codes(self, X, H, start=None, **stop):
         price = X.new_full((1,), self.lam)
         U = nonnegative_lasso(H @ H.T, H @ X.T, price, start, **stop)
