@@ -62,7 +62,7 @@ def test_a_linear_generator_gets_its_closed_form(profiles, A, linear, rng, prior
     model = Given(linear, v, prior).fit(profiles)
     Y = rng.normal(size=(6, 3)) @ (A @ linear[0].T).T + A @ linear[1]
     Z = map_codes(Y, A, linear, A @ np.diag(v + 0.3) @ A.T, prior)
-    # Adam's steps of .08 / 5 leave it this close
+    # Adam's steps of .08 leave it this close
     assert_allclose(model.encode(Y, A, 0.3), Z, atol=2e-3)
     X_hat = model.decode(Y, A, 0.3)
     assert_allclose(X_hat, Z @ linear[0] + linear[1], atol=1e-2)

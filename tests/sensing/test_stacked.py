@@ -75,6 +75,19 @@ def test_the_network_sees_measurements_with_noise(profiles, A):
     assert_allclose(wanted + given[..., 4:], np.tile(profiles, (50, 1, 1)), atol=1e-4)
 
 
+def test_copies_with_noise_of_their_own_cannot_be_learned_by_heart(profiles, A):
+    given = {"hidden": (64,), "batch_size": None, "max_epochs": 300}
+    given |= {"learning_rate": 0.01, "validation_fraction": 0.0}
+    once, often = (
+        StackedDecoder(LeastSquares(), n_copies=n, **given)
+        .fit(profiles[:6], A, noise=9.0)
+        .history_["loss"]
+        for n in (1, 50)
+    )
+    assert once.iloc[-1] < 0.01 * once.iloc[0]
+    assert often.iloc[-20:].mean() > 0.1 * often.iloc[0]
+
+
 def test_the_history_is_in_squared_units(profiles, A):
     given = {**SMALL, "max_epochs": 3, "dtype": "float64"}
     one = StackedDecoder(**given).fit(profiles, A, 0.1)

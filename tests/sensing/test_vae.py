@@ -187,6 +187,19 @@ def test_a_training_that_was_pickled_goes_on_as_if_it_had_not(fitted):
     assert all(map(np.array_equal, one.fit(X[:60]).generator_, fresh.generator_))
 
 
+def test_two_batches_are_two_passes_without_a_break(fitted):
+    X, _ = fitted
+    one, other = VAEDecoder(**SMALL), VAEDecoder(**SMALL)
+    one.partial_fit(X).partial_fit(X)  # Adam's memory and the draws go on
+    other._profiles(X)
+    run = other._begin(X)
+    other._pass(run, X)
+    other._pass(run, X)
+    other._finish(run)
+    assert all(map(np.array_equal, one.generator_, other.generator_))
+    assert_array_equal(one.history_, other.history_)
+
+
 @pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
 def test_units_pass_through(fitted, A, scale):
     X, _ = fitted

@@ -11,7 +11,6 @@ from latentomics.sensing.networks import check_draws, check_hidden, respond, res
 
 SLOPE = 0.1  # of the leaky ReLU in generators and critics
 RATE = 0.08  # of Adam, in units of a latent code
-DROP_AT, DROP = 0.7, 5  # share of the steps after which the rate is divided
 CHUNK = 512  # samples searched for at a time
 
 
@@ -63,9 +62,7 @@ def search_latent(generate, A, Y, starts, *, prior=1.0, n_steps=150):
         seen = X if A is None else X @ A.T
         return (seen - Y).square().sum(-1) + prior * Z.square().sum(-1)
 
-    for step in range(n_steps):
-        if step == int(DROP_AT * n_steps):
-            move.param_groups[0]["lr"] = RATE / DROP
+    for _ in range(n_steps):
         Z.grad = torch.autograd.grad(objective(Z).sum(), Z)[0]
         move.step()
     with torch.no_grad():
