@@ -86,10 +86,10 @@ def catalogues():
 
 @pytest.fixture
 def measured(rng):
-    """Profiles 30 x 20 of 3 modules, from 0 to 1, and 6 measurements of them."""
+    """Profiles 30 x 20 of 3 modules, from 0 to 1, and 3 measurements of them."""
     X = rng.gamma(1.0, size=(30, 3)) @ rng.gamma(0.5, size=(3, 20))
     X += 0.1 * rng.random(X.shape)
-    return X / X.max(), rng.normal(size=(6, 20)) / 20**0.5
+    return X / X.max(), rng.normal(size=(3, 20)) / 20**0.5
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import latentomics
 from latentomics.denoise import SoftImpute
 from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.regressor import MultitaskRegressor
-from latentomics.sensing import LinearMMSE, MixtureMMSE
+from latentomics.sensing import LinearMMSE, MixtureMMSE, SVDDictionary
 from latentomics.sensing.base import Decoder, MeasurementDecoder, Profiles
 from latentomics.signatures.labelled_nmf import LabelledNMF
 
@@ -28,11 +28,15 @@ SEARCH = {
 }
 NMF = {"n_components": 3, "n_runs": 2, "warm_up": 5, "max_iter": 60}
 FEW = {"n_measurements": 3}
+NET = {"hidden": (8,), "batch_size": 10}
+MAP = {**NET, "max_epochs": 3}
+DRAW = {**NET, "n_latent": 3, "n_steps": 5}
 # What an estimator needs to be made at all, or to be fast
 NEEDS = {
     "BlendedDecoder": {"decoders": [LinearMMSE(), MixtureMMSE(1, n_latent=2)]},
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
     "DeepMatrixFactorization": DEEP,
+    "DictionaryDecoder": {"dictionary": SVDDictionary(3), "n_nonzero": 2},
     "DualBranchNMF": {
         "rank": 3,
         "hidden": 8,
@@ -41,17 +45,26 @@ NEEDS = {
     },
     "GaussianMeasurement": {**FEW, "max_correlation": 0.95},
     "KBMTL": {"n_components": 3},
+    "KSVD": {"n_components": 3, "n_nonzero": 2},
+    "MLPDecoder": MAP,
     "MixtureMMSE": {"n_components": 3, "n_latent": 3},
     "OptimisedPools": {**FEW, "max_iter": 100},
     "PathSearch": SEARCH,
     "PooledMeasurement": {**FEW, "pool_size": 2},
     "PseudoLabelNMF": NMF,
+    "ResidualDecoder": {"decoder": LinearMMSE(0.5)},
     "ResidualThresholdedDMF": DEEP,
     "RobustPCA": {"max_iter": 200},
+    "SMAF": {"n_components": 3, "n_nonzero": 2, "max_iter": 3},
+    "SVDDictionary": {"n_components": 3},
     "SemiSupervisedNMF": NMF,
     "SignatureGenes": FEW,
+    "SparseNMF": {"n_components": 3},
+    "StackedDecoder": {**MAP, "n_copies": 2},
     "SupervisedNMF": NMF,
     "TaskGroups": {**SEARCH, "group_size": 3},
+    "VAEDecoder": {**DRAW, "n_epochs": 5},
+    "WGANDecoder": {**DRAW, "n_critic": 2, "max_iter": 3},
 }
 NAMES_SEEN = {"feature_names_in_", "task_names_in_"}  # they depend on the input
 
@@ -94,7 +107,7 @@ PROFILES = Family(("X",), lambda model, X: {"rebuilt": rebuilt(model, X)})
 NETWORKS = Family(  # as many answers as A has rows
     ("X", "A"),
     lambda model, X, A: {
-        "decode": model.decode(np.asarray(X) @ np.transpose(A))[: len(A)]
+        "decode": model.decode(np.asarray(X) @ np.array(A).T)[: len(A)]
     },
 )
 

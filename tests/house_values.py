@@ -2,7 +2,7 @@
 
 from latentomics.denoise import GeneralSensitivity
 from latentomics.multitask import RidgePerTask
-from latentomics.sensing import LinearMMSE
+from latentomics.sensing import LinearMMSE, MixtureMMSE, SVDDictionary
 
 DEEP = {
     "hidden": (5,),
@@ -45,6 +45,21 @@ NMF = {
     "dtype": "float32",
 }
 SOME = {"n_measurements": 2}
+TRAINED = {
+    "hidden": (5, 5),
+    "learning_rate": 0.02,
+    "batch_size": 7,
+    "random_state": 1,
+    "dtype": "float64",
+}
+MAP = {
+    **TRAINED,
+    "weight_decay": 0.5,
+    "max_epochs": 6,
+    "validation_fraction": 0.4,
+}
+DRAWN = {**TRAINED, "n_latent": 2, "prior": 9.0, "n_restarts": 1, "n_steps": 40}
+ATOMS = {"n_components": 2, "random_state": 1, "dtype": "float32"}
 # For every parameter of every estimator another value, and in WITH what else must
 # be set for it to matter. An estimator or a parameter that is missing here fails.
 OTHER = {
@@ -134,13 +149,20 @@ OTHER = {
         "n_splits": 4,
         "random_state": 1,
     },
+    "DictionaryDecoder": {
+        "dictionary": SVDDictionary(2),
+        "how": "legacy",
+        "n_nonzero": 1,
+    },
     "GaussianMeasurement": {
         **SOME,
         "max_correlation": 0.2,
         "nonnegative": True,
         "random_state": 1,
     },
+    "KSVD": {**ATOMS, "n_nonzero": 1, "tol": 0.5, "max_iter": 1},
     "LinearMMSE": {"shrinkage": 0.5},
+    "MLPDecoder": {**MAP, "loss": "pearson"},
     "MixtureMMSE": {
         "n_components": 2,
         "n_latent": 2,
@@ -156,7 +178,31 @@ OTHER = {
         "random_state": 1,
     },
     "PooledMeasurement": {**SOME, "pool_size": 3, "random_state": 1},
+    "ResidualDecoder": {
+        "decoder": MixtureMMSE(2, n_latent=2),
+        "shrinkage": 0.9,
+        "max_samples": 10,
+        "random_state": 1,
+    },
+    "SMAF": {
+        **ATOMS,
+        "n_nonzero": 1,
+        "lam": 0.4,
+        "form": "constrained",
+        "min_module_size": 19.0,
+        "max_iter": 1,
+    },
+    "SVDDictionary": {"n_components": 2},
     "SignatureGenes": SOME,
+    "SparseNMF": {**ATOMS, "lam": 0.5, "tol": 0.5, "max_iter": 3},
+    "StackedDecoder": {
+        **MAP,
+        "decoder": MixtureMMSE(2, n_latent=2),
+        "residual": False,
+        "n_copies": 3,
+    },
+    "VAEDecoder": {**DRAWN, "n_epochs": 9, "kl_warm_up": 0},
+    "WGANDecoder": {**DRAWN, "n_critic": 1, "penalty": 1.0, "max_iter": 6},
     "SupervisedNMF": NMF,
     "SemiSupervisedNMF": {**NMF, "unlabelled_weight": 0.5},
     "PseudoLabelNMF": {
@@ -188,6 +234,7 @@ WITH = {
     ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
     ("PathSearch", "estimator"): {"grid": None},
     ("TaskGroups", "estimator"): {"grid": None},
+    ("VAEDecoder", "n_restarts"): {"n_steps": 60, "prior": 0.0},
     ("MixtureMMSE", "random_state"): {"n_components": 8},
     ("PseudoLabelNMF", "relabel"): {"soft": True},
 }

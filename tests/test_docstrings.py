@@ -18,7 +18,9 @@ FORMS = {
     "ResidualThresholdedDMF": [
         ({"keep": "abrupt"}, {}),
         ({"keep": "enriched"}, {"groups": ["skin", "blood"] * 15}),
-    ]
+    ],
+    "DictionaryDecoder": [({"how": "gaussian"}, {}), ({"n_nonzero": None}, {})],
+    "MLPDecoder": [({"loss": "pearson"}, {})],
 }
 
 
@@ -84,7 +86,7 @@ def test_the_docstring_states_what_a_fit_sets(estimator_class, make, given):
     n_looks = len(getattr(model, "trace_", Trace()).iteration)
     sizes = {"n_samples": 30, "n_features": 20, "n_tasks": 6, "n_looks": n_looks}
     sizes |= {"n_components": NEEDS["KBMTL"]["n_components"], "n_points": 2}
-    sizes |= {"n_measurements": 3, "n_directions": 3}
+    sizes |= {"n_measurements": 3, "n_directions": 3, "n_profiles": 30}
     sizes |= {"n_runs": NEEDS["SupervisedNMF"]["n_runs"], "n_classes": 3}
     shapes = {
         name: tuple(sizes.get(size, size) for size in re.findall(r"\w+", found[1]))

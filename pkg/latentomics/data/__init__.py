@@ -4,6 +4,7 @@ Nothing is downloaded before it is asked for; see :func:`fetch` for where files 
 looked for.
 """
 
+from latentomics.data.archs4 import Archs4, DamagedFile
 from latentomics.data.datasets import datasets, load
 from latentomics.data.fetch import DataUnavailable, available, fetch, locate, verify
 from latentomics.data.gene_sets import membership
@@ -14,6 +15,8 @@ from latentomics.data.shared_drugs import drug_matches, shared_drugs
 from latentomics.data.tables import read_table
 
 __all__ = [
+    "Archs4",
+    "DamagedFile",
     "DataUnavailable",
     "PlantedSet",
     "Screen",

@@ -77,6 +77,7 @@ class MeasurementDecoder(Profiles):
     def _read(self, X, A, noise):
         X = self._profiles(X, ensure_min_samples=2)
         A = read_matrix(A, X.shape[1])
+        check_size(A, getattr(self, "dtype", "float64"), "A")
         check_not_negative(noise=noise)
         self.n_measurements_ = len(A)
         return X, A

@@ -11,7 +11,7 @@ from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.measurement import with_variance
 from latentomics.solvers.pursuit import pursuit_path
 
-HOW = ("pursuit", "legacy", "ridge", "pseudo_inverse", "gaussian")
+HOW = ("pursuit", "legacy", "ridge", "pinv", "gaussian")
 RIDGE = 1e-4  # of the published code, in squared units of a measured atom
 N_VALIDATION = 200  # training profiles that choose k: enough to tell depths apart
 DEEPEST = 50  # the most atoms that are tried
@@ -37,7 +37,7 @@ class DictionaryDecoder(Decoder):
 
     and then :math:`\hat x = w U + b`, b being added to every gene, as in [1].
 
-    "pseudo_inverse": the shortest of those that fit best, :math:`w = y (U A^\top)^+`,
+    "pinv": the shortest of those that fit best, :math:`w = y (U A^\top)^+`,
     as equation 3 of [2] is printed.
 
     "gaussian": the expected ones, if those of the training profiles are Gaussian
@@ -54,13 +54,10 @@ class DictionaryDecoder(Decoder):
     dictionary : estimator
         With `fit(X)`, `components_` of shape (n_components, n_features), and for
         "gaussian" `transform(X)`, which gives codes. A copy of it is fitted.
-    how : {"pursuit", "legacy", "ridge", "pseudo_inverse", "gaussian"}, \
-default="pursuit"
+    how : {"pursuit", "legacy", "ridge", "pinv", "gaussian"}, default="pursuit"
     n_nonzero : int or None, default=15
         k, for the first three; at most the number of measurements. None chooses it for
         each `A` and `noise`, see :meth:`choose_n_nonzero`.
-    random_state : int, default=0
-        Of the noise that training profiles are measured with to choose k.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
@@ -91,18 +88,15 @@ default="pursuit"
         Compressed Sensing and Machine Learning.
     """
 
-    def __init__(
-        self, dictionary, *, how="pursuit", n_nonzero=15, random_state=0, device="auto"
-    ):
+    def __init__(self, dictionary, *, how="pursuit", n_nonzero=15, device="auto"):
         self.dictionary, self.how, self.n_nonzero = dictionary, how, n_nonzero
-        self.random_state, self.device = random_state, device
+        self.device = device
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
         check_choice("how", self.how, HOW)
         if self.n_nonzero is not None:
             check_whole(n_nonzero=self.n_nonzero)
-        check_whole(at_least=0, random_state=self.random_state)
         resolve_device(self.device)
         X = self._profiles(X, ensure_min_samples=2)
         self.dictionary_ = clone(self.dictionary).fit(X, None)
@@ -146,7 +140,7 @@ default="pursuit"
         return self._choose(A, noise)
 
     def _choose(self, A, noise):
-        rng, X = np.random.default_rng(self.random_state), self.profiles_
+        rng, X = np.random.default_rng(0), self.profiles_
         Y = with_variance(X, noise, rng) @ A.T
         deepest = min(len(A), len(self.dictionary_.components_), DEEPEST)
         path = self._path(Y, A, deepest)
@@ -156,7 +150,7 @@ default="pursuit"
     def _decode(self, Y, A, noise):
         if self.how == "gaussian":
             return self._expected(Y, A, noise)
-        if self.how == "pseudo_inverse":
+        if self.how == "pinv":
             U, UAt = self._atoms(A)
             return as_numpy(self._tensor(Y) @ torch.linalg.pinv(UAt) @ U)
         k = self.n_nonzero

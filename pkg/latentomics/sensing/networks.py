@@ -17,7 +17,7 @@ from latentomics.base import (
 
 def check_hidden(hidden):
     """Raise ValueError unless `hidden` is a tuple of widths, one a hidden layer."""
-    if not isinstance(hidden, tuple | list):
+    if not isinstance(hidden, tuple | list) or not hidden:
         raise ValueError(
             "hidden must be a tuple of widths, one for each hidden layer, as in "
             f"(256, 256); got {hidden!r}"
