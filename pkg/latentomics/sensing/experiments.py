@@ -280,14 +280,14 @@ def decoding_table(
 def _measured(train, test, m, snr, seed):
     A = GaussianMeasurement(m, random_state=seed).fit(train).components_
     Y = add_noise(test, snr, random_state=seed) @ A.T
-    return Y, A, noise_variance(train, snr)
+    return Y, A, noise_variance(test, snr)
 
 
 def _others(train, test, m, snr, seed):
     """Return the mean of each gene, and what single genes would have told."""
     genes = SignatureGenes(m).fit(train)
     Y = genes.transform(add_noise(test, snr, random_state=seed))
-    noise = noise_variance(train, snr)
+    noise = noise_variance(test, snr)
     found = {
         "training_mean": np.tile(train.mean(axis=0), (len(test), 1)),
         "signature_genes": LinearMMSE().fit(train).decode(Y, genes.components_, noise),
