@@ -10,6 +10,7 @@ from pathlib import Path
 import denoise
 import multitask
 import pandas as pd
+import sensing
 import signatures
 import torch
 
@@ -18,7 +19,12 @@ import latentomics
 SPEED = Path(__file__).parents[2] / "book" / "results" / "speed.csv"
 
 
-PARTS = {"denoise": denoise, "multitask": multitask, "signatures": signatures}
+PARTS = {
+    "denoise": denoise,
+    "multitask": multitask,
+    "signatures": signatures,
+    "sensing": sensing,
+}
 
 
 def main(names):

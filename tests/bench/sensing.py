@@ -1,28 +1,40 @@
-"""How fast part V is: codes of 15 of 500 atoms for 1,000 samples, ours and others'.
+"""How fast part V is: pursuit and SMAF beside SPAMS, and a file too large for memory.
 
-One thread of the CPU, seconds of processor, the least of some laps: solvers take turns,
-so that what else the machine does is no one's disadvantage. SPAMS (``spams-bin``) is
-timed where it is installed.
+One thread of the CPU, seconds of processor. Pursuits are the least of some laps in
+which solvers take turns, so that what else the machine does is no one's disadvantage.
+SPAMS (``spams-bin``) is timed where it is installed.
 """
 
 import time
+import tracemalloc
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from archs4_file import write_archs4
 from sklearn.linear_model import orthogonal_mp
 
+from latentomics.data import Archs4
+from latentomics.sensing import SMAF, LinearMMSE
+from latentomics.sensing.simulate import planted_modules
 from latentomics.solvers.pursuit import pursuit
 
 N_SAMPLES, N_ATOMS, K = 1000, 500, 15
 LENGTHS = (500, 5000)
 LAPS = 7
+FILE = {"n_genes": 35_000, "n_samples": 20_000}
+PARTS_OF_IT = (5_000, 20_000)  # samples
+N_GENES, BATCH = 2_000, 1_000  # of a covariance; samples
 
 
 def rows():
     """Yield one row for each task and who did it, for ``speed.csv``."""
     for length in LENGTHS:
         yield from pursuits(*coded(length))
+    yield from factorizations()
+    yield from from_a_file()
 
 
 def coded(length, random_state=0):
@@ -65,3 +77,40 @@ def their_pursuit(D, Y):
     omp = import_module("spams").omp
     D, Y = np.asfortranarray(D.T), np.asfortranarray(Y.T)
     return lambda: omp(Y, D, L=K, return_reg_path=False, numThreads=1)
+
+
+def factorizations():
+    """Yield how long SMAF takes end to end, 10,000 samples of 500 genes."""
+    X = planted_modules(10_000, 500).X.to_numpy(dtype=float)
+    X /= X.max(axis=0).clip(min=1)
+    solvers = {
+        "ours": lambda: SMAF(500, device="cpu").fit(X),
+        "ours, float32": lambda: SMAF(500, device="cpu", dtype="float32").fit(X),
+    }
+    if find_spec("spams"):
+        theirs = import_module("published_smaf").published_smaf
+        solvers["spams"] = lambda: theirs(X, 500)
+    for who, solve in solvers.items():
+        begin = time.process_time()
+        solve()
+        seconds = time.process_time() - begin
+        dtype = "float32" if "float32" in who else "float64"
+        facts = {"seconds": seconds, "iterations": 10, "dtype": dtype}
+        yield {"task": "SMAF, 10000 x 500, 500 modules", "who": who, **facts}
+
+
+def from_a_file():
+    """Yield time and memory of a covariance learned from batches of a large file."""
+    with TemporaryDirectory() as folder:
+        file = Archs4(write_archs4(Path(folder) / "made.h5", **FILE))
+        for n in PARTS_OF_IT:
+            names = list(file.samples.index[:n])
+            model, begin = LinearMMSE(device="cpu"), time.process_time()
+            tracemalloc.start()
+            for X in file.batches(BATCH, samples=names, genes=file.genes[:N_GENES]):
+                model.partial_fit(np.log2(1 + X.to_numpy()))
+            memory = tracemalloc.get_traced_memory()[1] / 2**30
+            tracemalloc.stop()
+            facts = {"seconds": time.process_time() - begin, "memory_gib": memory}
+            task = f"covariance of {N_GENES} of 35000 genes, file of 20000, {n} samples"
+            yield {"task": task, "who": "ours", "dtype": "float64", **facts}

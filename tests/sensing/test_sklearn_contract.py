@@ -4,9 +4,12 @@ import pytest
 from house import NEEDS, PROFILES, estimator_classes
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from latentomics.sensing import SVDDictionary
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 # Some of its problems have a single gene
-ONE = {"n_measurements": 1, "pool_size": 1, "n_components": 1}
+ONE = {"n_measurements": 1, "pool_size": 1, "n_components": 1, "n_nonzero": 1}
+ONE |= {"dictionary": SVDDictionary(1)}
 
 
 def small(cls):
