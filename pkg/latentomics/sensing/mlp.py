@@ -152,16 +152,9 @@ class MLPDecoder(MeasurementDecoder):
             given = _noisy(Y[rows], root, draw) if training else calm[rows]
             return given, X[rows]
 
+        how = {"clip": CLIP if self.loss == "pearson" else None, "progress": progress}
         layers, self.history_ = fit_map(
-            self,
-            pair,
-            calm,
-            X,
-            len(X),
-            LOSSES[self.loss],
-            draw,
-            clip=CLIP if self.loss == "pearson" else None,
-            progress=progress,
+            self, pair, calm, X, len(X), LOSSES[self.loss], draw, **how
         )
         if self.loss == "mse":
             self.history_[["loss", "validation"]] *= float(spread(X)) ** 2
