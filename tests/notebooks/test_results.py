@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -112,3 +113,34 @@ def test_what_chapter_24_says_of_its_stored_table_holds():
     general = middle.loc[("general_sensitivity", "measured")]
     assert abs(general["auroc"] - 0.93) < 0.02
     assert abs(general["mismatched"] - 0.037) < 0.02
+
+
+def sensing(decoder="correct", data="gtex"):
+    stored = table("sensing_tables").query("data == @data and decoder == @decoder")
+    assert stored["seed"].nunique() >= 3
+    mean = stored.groupby(["method", "m"])["overall"].mean()
+    return mean.unstack("m")[[20, 50, 100, 200, 300]]
+
+
+def test_the_mixture_decodes_tissues_as_well_as_the_reference():
+    found = sensing().loc["gmm"]
+    assert (found >= np.array([0.915, 0.945, 0.954, 0.96, 0.963]) - 0.01).all()
+
+
+@pytest.mark.parametrize("data", ["gtex", "synthetic", "pbmc"])
+def test_the_blend_is_nowhere_behind(data):
+    found = sensing(data=data).drop(index=["signature_genes", "measurements"])
+    assert (found.loc["blend"] >= found.max() - 0.005).all()
+
+
+def test_the_published_order_is_that_of_the_bug():
+    found = sensing("legacy", "synthetic")
+    assert (found.loc["svd"] < found.loc["k_svd"]).all()
+    assert (found.loc["k_svd"] < found.loc[["smaf", "snmf"]].min()).all()
+
+
+@pytest.mark.parametrize("data", ["gtex", "synthetic", "pbmc", "unseen_tissues"])
+def test_no_decoder_of_tissues_goes_without_the_training_mean(data):
+    found = sensing(data=data)
+    assert found.loc["training_mean"].notna().all()
+    assert found.drop(index="measurements").notna().all(axis=None)

@@ -152,9 +152,16 @@ class MLPDecoder(MeasurementDecoder):
             given = _noisy(Y[rows], root, draw) if training else calm[rows]
             return given, X[rows]
 
-        how = {"clip": CLIP if self.loss == "pearson" else None, "progress": progress}
         layers, self.history_ = fit_map(
-            self, pair, calm, X, len(X), LOSSES[self.loss], draw, **how
+            self,
+            pair,
+            calm,
+            X,
+            len(X),
+            LOSSES[self.loss],
+            draw,
+            clip=CLIP if self.loss == "pearson" else None,
+            progress=progress,
         )
         if self.loss == "mse":
             self.history_[["loss", "validation"]] *= float(spread(X)) ** 2
