@@ -68,7 +68,7 @@ def pursuits(D, Y):
             least[who] = min(least[who], time.process_time() - begin)
     for who, seconds in least.items():
         dtype = "float32" if "float32" in who else "float64"
-        facts = {"seconds": seconds, "iterations": None, "dtype": dtype}
+        facts = {"seconds": seconds, "iterations": K, "dtype": dtype}
         yield {"task": f"pursuit, atoms of length {D.shape[1]}", "who": who, **facts}
 
 
@@ -82,7 +82,7 @@ def their_pursuit(D, Y):
 def factorizations():
     """Yield how long SMAF takes end to end, 10,000 samples of 500 genes."""
     X = planted_modules(10_000, 500).X.to_numpy(dtype=float)
-    X /= X.max(axis=0).clip(min=1)
+    X = X / X.max(axis=0).clip(min=1)
     solvers = {
         "ours": lambda: SMAF(500, device="cpu").fit(X),
         "ours, float32": lambda: SMAF(500, device="cpu", dtype="float32").fit(X),
@@ -112,5 +112,6 @@ def from_a_file():
             memory = tracemalloc.get_traced_memory()[1] / 2**30
             tracemalloc.stop()
             facts = {"seconds": time.process_time() - begin, "memory_gib": memory}
+            facts["iterations"] = -(-n // BATCH)
             task = f"covariance of {N_GENES} of 35000 genes, file of 20000, {n} samples"
             yield {"task": task, "who": "ours", "dtype": "float64", **facts}
