@@ -9,6 +9,7 @@ from labelled_problems import planted
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.signatures import (
@@ -19,7 +20,8 @@ from latentomics.signatures import (
     unexplained,
 )
 from latentomics.signatures.consensus import consensus, cosine
-from latentomics.signatures.labelled_nmf import class_weights
+from latentomics.signatures.labelled_nmf import class_weights, fit_together
+from latentomics.signatures.runs import start_runs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -282,7 +284,11 @@ def test_samples_with_other_processes_are_warned_of(rng):
     model = SupervisedNMF(3, **FAST).fit(counts, y)
     assert model.unexplained_ == unexplained(counts, model.components_) < 0.1
     far = rng.multinomial(400, 0.3 * near + 0.7 * S[3])
-    with pytest.warns(UserWarning, match=r"leave \d+% of these profiles unexplained"):
+    told = r"leave \d+% of these profiles unexplained, and \d+% of the labelled ones:"
+    with pytest.warns(UserWarning, match=told):
+        model.predict(far)
+    model.unexplained_ = -0.02  # chance is taken off on average
+    with pytest.warns(UserWarning, match="and 0% of the labelled ones:"):
         model.predict(far)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -290,4 +296,24 @@ def test_samples_with_other_processes_are_warned_of(rng):
         model.predict(rng.multinomial(4, near))  # shallow is not foreign
         model.predict(far / far.sum(axis=1, keepdims=True))  # no counts, no chance
     profiles = counts / counts.sum(axis=1, keepdims=True)
-    assert np.isnan(SupervisedNMF(3, **FAST).fit(profiles, y).unexplained_)
+    model = SupervisedNMF(3, **FAST).fit(profiles, y)
+    assert np.isnan(model.unexplained_)
+    with pytest.warns(UserWarning, match=r"these profiles unexplained: the samples"):
+        model.predict(far)
+
+
+def test_models_that_differ_later_share_their_runs(data, monkeypatch):
+    counts, y, _ = data
+    points = [(3, 0.3), (3, 0.9), (4, 0.3)]
+    models = [PseudoLabelNMF(K, threshold=c, **FAST) for K, c in points]
+    alone = [clone(model).fit(counts, y) for model in models]
+    started = []
+    module = fit_together.__module__
+    spy = lambda *args, **how: started.append(args[3]) or start_runs(*args, **how)  # noqa: E731
+    monkeypatch.setattr(f"{module}.start_runs", spy)
+    for one, other in zip(alone, fit_together(models, counts, y), strict=True):
+        assert_allclose(one.components_, other.components_, atol=1e-9)
+        assert_array_equal(one.pseudo_labels_, other.pseudo_labels_)
+        assert_array_equal(one.runs_["n_iter"], other.runs_["n_iter"])
+        assert_array_equal(one.history_["phase"], other.history_["phase"])
+    assert [len(settings) for settings in started] == [2]

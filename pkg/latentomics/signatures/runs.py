@@ -39,7 +39,7 @@ class Runs:
     settled: np.ndarray = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Setting:
     """What a run is asked for, besides the data: one point of a grid."""
 
@@ -161,21 +161,23 @@ def _check_finite(loss, n_iter):
 
 
 def part(runs, place, model):
-    """Return the runs of one of several models, without signatures it has not."""
+    """Return a copy of a model's runs, without signatures that it has not."""
     here, K = (
         slice(place * model.n_runs, (place + 1) * model.n_runs),
         model.n_components,
     )
     problem, state = runs.problem.of(here), runs.state.of(here)
     problem = replace(problem, alive=problem.alive[:, :K])
-    state = State(state.S[:, :K], state.E[:, :K], state.W[:, :K])
+    kept = (state.S[:, :K], state.E[:, :K], state.W[:, :K])
+    state = State(*(block.clone() for block in kept))
     mine = [here.start <= run < here.stop for run in runs.history["run"]]
     history = {
         name: [v for v, m in zip(values, mine, strict=True) if m]
         for name, values in runs.history.items()
     }
     history["run"] = [run - here.start for run in history["run"]]
-    return Runs(state, problem, history, runs.n_iter[here], runs.settled[here])
+    facts = runs.n_iter[here].copy(), runs.settled[here].copy()
+    return Runs(state, problem, history, *facts)
 
 
 def probabilities(runs):
