@@ -218,7 +218,7 @@ def fit_together(models, X, y):
         model._check_parameters()
         profiles, codes = model._read(X, y)
     first_, used = models[0], models[0]._used(codes)
-    wanted = [Setting(m.n_components, m.lam_c, m.lam_2) for m in models]
+    wanted = [_setting(model) for model in models]
     settings = list(dict.fromkeys(wanted))
     runs = start_runs(
         profiles[used],
@@ -231,13 +231,19 @@ def fit_together(models, X, y):
         device=first_.device,
         dtype=first_.dtype,
     )
-    warm_up(runs, first_.warm_up)
+    warm_up(runs, first_.warm_up, first_.n_runs)
     first_._settle(runs, range(len(settings) * first_.n_runs), phase=0)
     raw = np.asarray(unmasked(X), dtype=float)[codes >= 0]
     for setting, model in zip(wanted, models, strict=True):
         model._finish(profiles, codes, part(runs, settings.index(setting), model))
         model.unexplained_ = model._unexplained(raw, profiles[codes >= 0])
     return models
+
+
+def _setting(model):
+    """Return what the runs of a model depend on; at lam_c = 0 not on lam_2."""
+    unseen = not model.lam_c and not model.later
+    return Setting(model.n_components, model.lam_c, 1.0 if unseen else model.lam_2)
 
 
 def _as_array(X):

@@ -97,10 +97,21 @@ def _start(n, n_channels, widest, setting, seed, n_runs):
     return S, E, np.repeat(np.arange(widest)[None] < K, n_runs, axis=0)
 
 
-def warm_up(runs, n_iter):
-    """Factorise without labels first: too early they fix signatures at random."""
+def warm_up(runs, n_iter, n_runs=None):
+    """Factorise without labels first: too early they fix signatures at random.
+
+    Without labels, settings with as many signatures are one: of `n_runs` starts each,
+    those that are the same go down once.
+    """
+    sizes = as_numpy(runs.problem.alive.sum(dim=1)).tolist()
+    n_runs = n_runs or len(sizes)
+    starts = [(size, run % n_runs) for run, size in enumerate(sizes)]
+    distinct = list(dict.fromkeys(starts))
+    which = [starts.index(start) for start in distinct]
+    problem, state = runs.problem.of(which), runs.state.of(which)
     for _ in range(n_iter):
-        runs.state = step(runs.problem, runs.state, labels=False)
+        state = step(problem, state, labels=False)
+    runs.state = state.of([distinct.index(start) for start in starts])
 
 
 def settle(runs, which, *, phase, tol, max_iter, update=step):
