@@ -9,7 +9,6 @@ from labelled_problems import planted
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.signatures import (
@@ -20,8 +19,7 @@ from latentomics.signatures import (
     unexplained,
 )
 from latentomics.signatures.consensus import consensus, cosine
-from latentomics.signatures.labelled_nmf import class_weights, fit_together
-from latentomics.signatures.runs import start_runs
+from latentomics.signatures.labelled_nmf import class_weights
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -300,20 +298,3 @@ def test_samples_with_other_processes_are_warned_of(rng):
     assert np.isnan(model.unexplained_)
     with pytest.warns(UserWarning, match=r"these profiles unexplained: the samples"):
         model.predict(far)
-
-
-def test_models_that_differ_later_share_their_runs(data, monkeypatch):
-    counts, y, _ = data
-    points = [(3, 0.3), (3, 0.9), (4, 0.3)]
-    models = [PseudoLabelNMF(K, threshold=c, **FAST) for K, c in points]
-    alone = [clone(model).fit(counts, y) for model in models]
-    started = []
-    module = fit_together.__module__
-    spy = lambda *args, **how: started.append(args[3]) or start_runs(*args, **how)  # noqa: E731
-    monkeypatch.setattr(f"{module}.start_runs", spy)
-    for one, other in zip(alone, fit_together(models, counts, y), strict=True):
-        assert_allclose(one.components_, other.components_, atol=1e-9)
-        assert_array_equal(one.pseudo_labels_, other.pseudo_labels_)
-        assert_array_equal(one.runs_["n_iter"], other.runs_["n_iter"])
-        assert_array_equal(one.history_["phase"], other.history_["phase"])
-    assert [len(settings) for settings in started] == [2]
