@@ -26,6 +26,8 @@ def test_cancers_of_lines_and_patients_are_those_of_the_spec():
     for code, name in enumerate(TYPES):
         mine = tables["patients"][tables["patient_labels"] == code].sum(axis=0)
         assert_array_equal(mine, counts[of == name].sum())
+    person = load("tcga_sbs96", table="samples")["person"][of.isin(TYPES)]
+    assert not person.duplicated().any()  # nobody is learned from and judged too
     unfiltered, _ = cancer_types(filtered=False)
     assert_array_equal(unfiltered["line_labels"], tables["line_labels"])
     assert (unfiltered["lines"].sum(axis=1) > tables["lines"].sum(axis=1)).all()
@@ -36,6 +38,9 @@ def test_tumours_of_one_lost_pathway_are_judged_and_none_is_in_the_pool():
     assert classes == (*DEFECTS, "control")
     assert_array_equal(np.bincount(tables["patient_labels"]), [33, 93, 105])
     assert_array_equal(np.bincount(tables["line_labels"]), [8, 7, 23, 8])
+    kin = list(zip(tables["line_labels"], tables["line_kin"], strict=True))
+    number = [len({k for of, k in kin if of == c}) for c in range(4)]
+    assert number == [2, 2, 5, 8]  # genes; of the control, clones
     lost = load("tcga_ddr").query("mode == 'homozygous' and pathway in @DEFECTS")
     of = load("tcga_sbs96", table="samples")["person"]
     number = lost.groupby("person")["pathway"].nunique()

@@ -46,6 +46,16 @@ def test_lines_that_belong_together_stay_together(made):
         assert set(d.groups[d.labelled]) == {str(g) for g in fit}
 
 
+def test_kin_may_be_on_both_sides_and_is_known(made):
+    kin = np.repeat([f"gene {i}" for i in range(4)], 6)
+    d = two_domains(*made, line_kin=kin, n_lines=60)
+    line = d.X[d.labelled][:, :24].argmax(axis=1)
+    assert_array_equal(d.groups[d.labelled], kin[line])
+    held = origins(d.tests["cell_line"][0], slice(0, 24))
+    assert not set(line) & held
+    assert set(kin[line]) & set(kin[list(held)])
+
+
 def test_labels_follow_their_samples(made):
     d = two_domains(*made, n_lines=60, fraction=1 / 3)
     line = d.X[:, :24].argmax(axis=1)
@@ -111,6 +121,8 @@ def test_planted_domains_hide_the_labels_of_the_pool(made_world):
     assert_array_equal(classes[d.truth[32:]], made_world.pool.labels)
     assert_array_equal(d.X[32:], made_world.pool.counts)
     assert_array_equal(d.groups[:32], made_world.train.parents)
+    assert_array_equal(d.planted, made_world.signatures.loc[classes])
+    assert len(d.planted) == 4
     X, y = d.tests["patient"]
     assert_array_equal(X, made_world.patients.counts)
     assert_array_equal(classes[y], made_world.patients.labels)

@@ -11,7 +11,15 @@ from sklearn.metrics import f1_score
 from latentomics.signatures import PseudoLabelNMF, SupervisedNMF
 from latentomics.signatures.channels import to_profiles
 from latentomics.signatures.domains import made_domains, two_domains
-from latentomics.signatures.experiments import DomainLogistic, judged, judged_methods
+from latentomics.signatures.experiments import (
+    OURS,
+    PUBLISHED,
+    QUANTILES,
+    DomainLogistic,
+    judged,
+    judged_methods,
+)
+from latentomics.signatures.selection import fit_selected, select
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FAST = {"n_runs": 2, "max_iter": 40, "warm_up": 20, "device": "cpu"}
@@ -96,20 +104,63 @@ def test_every_method_is_selected_fitted_and_judged(made_world):
     d = made_domains(made_world)
     grid = {"n_components": (4, 5), "lam_c": (0.1,), "lam_2": (0.01,)}
     scores, selections = judged_methods(d, grid, **FAST)
-    assert len(scores) == 2 * 10
+    assert len(scores) == 2 * 14
     by_method = scores.set_index(["method", "domain"])
-    for name in ("s_nmf", "ss_nmf", "lam_c_0"):
-        params = selections[name].params
+    for name, found in selections.items():
+        params = found.params
         assert (by_method.loc[name, list(params)] == pd.Series(params)).all(axis=None)
     assert (by_method.loc["lam_c_0", "lam_c"] == 0).all()
     theirs = by_method.loc["ss_nmf", list(grid)]
-    assert by_method.loc["pss_nmf", list(grid)].equals(theirs)
-    by_lines = selections["ss_nmf"].by("lines").params
-    assert selections["ss_nmf_by_lines"].params == by_lines
-    uneven, selections = judged_methods(d, grid, even=False, **FAST)
-    assert set(uneven["method"]) == set(scores["method"]) - {"ss_nmf_by_lines"}
-    assert selections["ss_nmf"].params == by_lines
+    for name in ("pss_nmf", "pss_nmf_published", "ss_nmf_dustbin", "pss_nmf_vote"):
+        assert by_method.loc[name, list(grid)].equals(theirs)
     assert by_method.loc["raw96_logistic", list(grid)].isna().all(axis=None)
     alone = SupervisedNMF(**FAST, **selections["s_nmf"].params).fit(d.X, d.y)
     row = judged("s_nmf", alone, d).set_index("domain").loc["patient"]
     assert_allclose(by_method.loc[("s_nmf", "patient"), "macro_f1"], row["macro_f1"])
+
+
+def test_thresholds_are_chosen_as_everything_else_is(made_world):
+    d = made_domains(made_world)
+    grid = {"n_components": (4,), "lam_c": (0.1,), "lam_2": (0.01,)}
+    scores, selections = judged_methods(d, grid, **FAST)
+    params = selections["ss_nmf"].params
+    for name, rule, values in (
+        ("pss_nmf_published", {}, PUBLISHED),
+        ("pss_nmf", OURS, QUANTILES),
+    ):
+        model = PseudoLabelNMF(**FAST, **params, **rule)
+        how = {"groups": d.groups, "criterion": "pool"}
+        found = select(model, d.X, d.y, values, **how)
+        pd.testing.assert_frame_equal(found.table, selections[name].table)
+        model, chosen = fit_selected(found, model, d.X, d.y)
+        assert chosen == selections[name].params
+        rows = scores[scores["method"] == name].set_index("domain")
+        assert (rows["threshold"] == chosen["threshold"]).all()
+        again = judged(name, model, d).set_index("domain")
+        assert_allclose(rows["macro_f1"], again["macro_f1"])
+    parts = scores.set_index(["method", "domain"])["threshold"].unstack()["patient"]
+    ours = [name for name in parts.index if name.startswith("pss")]
+    assert parts[ours].drop("pss_nmf_published").nunique() == 1
+
+
+def test_an_uneven_pool_has_no_say(made_world):
+    d = made_domains(made_world)
+    grid = {"n_components": (4, 5), "lam_c": (0.1,), "lam_2": (0.01,)}
+    uneven, selections = judged_methods(d, grid, even=False, **FAST)
+    assert "ss_nmf_by_lines" not in set(uneven["method"])
+    assert {found.criterion for found in selections.values()} == {"lines"}
+
+
+def test_recovery_is_the_mean_of_the_best_cosines(made_world):
+    d = made_domains(made_world)
+    model = SupervisedNMF(4, **FAST).fit(d.X, d.y)
+    wanted = made_world.signatures.loc[np.unique(made_world.train.labels)].to_numpy()
+    best = [
+        max(s @ t / np.sqrt((s @ s) * (t @ t)) for t in model.components_)
+        for s in wanted
+    ]
+    assert_allclose(judged("s", model, d)["recovery"], np.mean(best))
+    unknown = replace(d, planted=None)
+    assert judged("s", model, unknown)["recovery"].isna().all()
+    raw = DomainLogistic(to_profiles).fit(d)
+    assert judged("raw", raw, d)["recovery"].isna().all()

@@ -12,6 +12,7 @@ from latentomics.signatures.figures import (
     PALETTE,
     plot_channels,
     plot_exposures,
+    plot_front,
     plot_reliability,
     plot_selection,
     plot_similarity,
@@ -114,6 +115,10 @@ def test_selection_shows_what_is_there(ax):
     assert (band.get_x(), band.get_width()) == pytest.approx((3.7, 0.6))
     plot_selection(ax, table.assign(accuracy=[0.5, 0.6]))
     assert ax.lines[-1].get_label() == "accuracy"
+    assert ax.get_ylabel() == "stability, accuracy (no unit)"
+    plot_selection(ax, table.assign(macro_f1=[0.5, 0.6]))
+    assert ax.lines[-1].get_label() == "macro F1"
+    assert ax.get_ylabel() == "stability, macro F1 (no unit)"
     assert ax.get_xticks().tolist() == [3, 4]
 
 
@@ -128,3 +133,17 @@ def test_reliability_lies_where_the_table_says(ax, rng):
     assert_allclose(segments[:, 1, 1], table["high"])
     sizes = points.get_sizes()
     assert np.argmax(sizes) == table["n"].to_numpy().argmax()
+
+
+def test_the_front_is_joined_and_the_choice_is_ringed(ax):
+    table = pd.DataFrame(
+        {"stability": [0.9, 0.5, 0.7], "log_loss": [0.8, 0.9, 0.4]},
+        index=["a", "b", "c"],
+    ).assign(front=[True, False, True])
+    assert plot_front(ax, table, chosen="c", least=0.85) is ax
+    all_, front, ring, line = ax.lines
+    assert_allclose(all_.get_xdata(), table["stability"])
+    assert_allclose(front.get_xydata(), [[0.7, 0.4], [0.9, 0.8]])
+    assert_allclose(ring.get_xydata(), [[0.7, 0.4]])
+    assert line.get_xdata() == [0.85, 0.85]
+    assert "nats" in ax.get_ylabel()

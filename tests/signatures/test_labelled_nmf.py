@@ -282,7 +282,11 @@ def test_samples_with_other_processes_are_warned_of(rng):
     model = SupervisedNMF(3, **FAST).fit(counts, y)
     assert model.unexplained_ == unexplained(counts, model.components_) < 0.1
     far = rng.multinomial(400, 0.3 * near + 0.7 * S[3])
-    with pytest.warns(UserWarning, match=r"leave \d+% of these profiles unexplained"):
+    told = r"leave \d+% of these profiles unexplained, and \d+% of the labelled ones:"
+    with pytest.warns(UserWarning, match=told):
+        model.predict(far)
+    model.unexplained_ = -0.02  # chance is taken off on average
+    with pytest.warns(UserWarning, match="and 0% of the labelled ones:"):
         model.predict(far)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -290,4 +294,7 @@ def test_samples_with_other_processes_are_warned_of(rng):
         model.predict(rng.multinomial(4, near))  # shallow is not foreign
         model.predict(far / far.sum(axis=1, keepdims=True))  # no counts, no chance
     profiles = counts / counts.sum(axis=1, keepdims=True)
-    assert np.isnan(SupervisedNMF(3, **FAST).fit(profiles, y).unexplained_)
+    model = SupervisedNMF(3, **FAST).fit(profiles, y)
+    assert np.isnan(model.unexplained_)
+    with pytest.warns(UserWarning, match=r"these profiles unexplained: the samples"):
+        model.predict(far)

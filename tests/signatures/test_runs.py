@@ -87,6 +87,24 @@ def test_a_warm_up_leaves_weights_and_labels_alone(data):
     assert_array_equal(runs.n_iter, 0)
 
 
+def test_starts_that_are_alike_are_warmed_up_once(data, monkeypatch):
+    settings = [THREE, FIVE, Setting(3, 0.5, 1.0), Setting(5, 0.0, 1.0)]
+    plain, shared = start(data, settings, n_runs=2), start(data, settings, n_runs=2)
+    warm_up(plain, 6)
+    sizes = []
+
+    def counted(problem, state, labels=True):
+        sizes.append(len(state.S))
+        return step(problem, state, labels)
+
+    monkeypatch.setattr(module, "step", counted)
+    warm_up(shared, 6, n_runs=2)
+    assert sizes == [4] * 6  # two sizes, two starts
+    for name in "SE":
+        one, other = getattr(plain.state, name), getattr(shared.state, name)
+        assert_allclose(one, other, atol=1e-12)
+
+
 def literal_stop(losses_seen, iterations, tol, max_iter):
     """Where the rule of the docstring ends, and whether at rest, look by look."""
     calm = 0

@@ -8,10 +8,11 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.signatures import SemiSupervisedNMF
+from latentomics.signatures import PseudoLabelNMF, SemiSupervisedNMF
 from latentomics.signatures.selection import (
     Selection,
     balance,
+    fit_selected,
     pareto_front,
     select,
 )
@@ -89,6 +90,115 @@ def test_the_pool_chooses_among_points_that_know_the_lines():
     assert chosen((5, 0.5, 0.9, 0.1, 0.9), (6, 0.6, 0.1, 0.9, 0.1)) == 6
 
 
+def test_points_are_ranked_by_stability_then_lines_then_the_criterion():
+    rows = [  # stability, macro F1, log loss, balance
+        (1, 0.70, 0.99, 0.01, 0.99),  # not stable
+        (2, 0.95, 0.80, 0.40, 0.70),
+        (3, 0.95, 0.60, 0.30, 0.99),  # knows the lines too little for the pool
+        (4, 0.95, 0.80, 0.50, 0.80),
+        (5, 0.80, 0.99, 0.02, 0.99),  # hardly stable
+    ]
+    names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]
+    found = Selection(pd.DataFrame(rows, columns=names), {"n_components": None})
+
+    def order(criterion):
+        return [p["n_components"] for p in found.by(criterion).ranked()]
+
+    assert order("pool") == [4, 2, 3, 5, 1]
+    assert order("lines") == [3, 2, 4, 5, 1]
+    assert found.by("pool").criterion == "pool"
+
+
+@pytest.mark.parametrize(("least", "taken"), [(0.0, 4), (0.8, 2), (2.0, 2)])
+def test_the_fit_to_everything_has_to_be_stable_too(data, monkeypatch, least, taken):
+    names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]
+    rows = [(3, 0.9, 1, 0.2, 1), (4, 0.9, 1, 0.1, 1), (2, 0.9, 1, 0.3, 1)]
+    table = pd.DataFrame(rows, columns=names)
+    found = Selection(table, {"n_components": None}).by("lines", min_stability=least)
+    fit, stable = SemiSupervisedNMF.fit, {4: 0.3, 3: 0.7, 2: 0.85}
+
+    def made_up(self, X, y):
+        fit(self, X, y).stability_ = stable[self.n_components]
+        return self
+
+    monkeypatch.setattr(SemiSupervisedNMF, "fit", made_up)
+    model, params = fit_selected(found, SemiSupervisedNMF(**FAST), *data)
+    assert params == {"n_components": taken}
+    assert model.n_components == taken
+    assert len(model.components_) == taken
+
+
+def test_thresholds_are_chosen_with_runs_that_are_shared(data):
+    model = PseudoLabelNMF(3, lam_c=0.3, **FAST)
+    grid = {"threshold": (0.3, 0.6, 0.95), "vote": (False, True)}
+    together = select(model, *data, grid).table
+    assert len(together) == 6
+    for (threshold, vote), row in together.groupby(["threshold", "vote"]):
+        one = {"threshold": (threshold,), "vote": (vote,)}
+        alone = select(model, *data, one).table
+        assert np.allclose(row[list(SCORES)], alone[list(SCORES)])
+    assert together["log_loss"].nunique() > 2
+
+
+def test_labels_may_be_text_with_gaps(data):
+    X, y = data
+    text = np.array(["a", "b", "c", "-1"])[y]
+    gaps = np.where(y < 0, None, text)
+    grid = GRID | {"n_components": (3,)}
+    numbers, *others = (
+        select(SemiSupervisedNMF(**FAST), X, v, grid).table for v in (y, text, gaps)
+    )
+    for other in others:
+        pd.testing.assert_frame_equal(numbers, other)
+
+
+def negative(X):
+    X = X.astype(float)
+    X[50, 2] = -1
+    return X
+
+
+REFUSED = {
+    "list": ({"grid": [{"lam_c": (0.1,)}]}, r"grid must be a dict .*; got \[\{'lam_c"),
+    "empty": ({"grid": {}}, r"grid must be a dict .*; got \{\}"),
+    "scalar": ({"grid": {"lam_c": 0.1}}, "a list of values for lam_c, .*; got 0.1"),
+    "word": ({"grid": {"lam_c": "0.1"}}, "a list of values for lam_c, .*; got '0.1'"),
+    "no value": ({"grid": {"lam_c": ()}}, r"list of values for lam_c, .*; got \(\)"),
+    "name": ({"grid": {"tol": (1e-3,)}}, "grid must name some of .*; got 'tol'"),
+    "later": ({"grid": {"vote": (True,)}}, "grid must name some of .*; got 'vote'"),
+    "value": ({"grid": {"lam_c": (-1,)}}, "lam_c must be a number from 0 up; got -1"),
+    "K": ({"grid": {"n_components": (3, 13)}}, "at most the 12 feature.*; got 13"),
+    "short": ({"y": lambda y: y[:-1]}, "y must have a label for each of the 60"),
+    "none": ({"y": lambda y: None}, "the target y is None"),
+    "free": ({"y": lambda y: 0 * y - 1}, "y must label some samples; got -1 for all"),
+    "groups": ({"groups": np.arange(59)}, r"each of the 60 samples; got shape \(59,\)"),
+    "gap": ({"groups": [None] * 60}, "each of the 60 samples; got .*, or a gap"),
+    "one": ({"groups": np.ones(60)}, "at least 2 of each class, .*; got 1 and 1"),
+    "least": ({"min_stability": np.nan}, "min_stability must be a number; got nan"),
+    "row": ({"X": negative}, "in row 50, column 2"),
+    "splits": ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused(data, case):
+    given, says = REFUSED[case]
+    how = {"grid": GRID} | given
+    X, y = (how.pop(k, lambda v: v)(v) for k, v in zip("Xy", data, strict=True))
+    with pytest.raises(ValueError, match=says) as refusal:
+        select(SemiSupervisedNMF(**FAST), X, y, **how)
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_fold_may_hold_out_all_of_a_class(data, monkeypatch):
+    def unlucky(self, X, y, groups):
+        return [(np.flatnonzero(y != c), np.flatnonzero(y == c)) for c in range(3)]
+
+    monkeypatch.setattr(StratifiedGroupKFold, "split", unlucky)
+    with pytest.raises(ValueError, match="a fold of 3, n_splits, that holds out all"):
+        select(SemiSupervisedNMF(**FAST), *data, GRID)
+
+
 def test_balance_is_the_entropy_of_the_classes_called(data):
     X, y = data
     model = SemiSupervisedNMF(3, **FAST).fit(X, y)
@@ -136,8 +246,3 @@ def test_progress_is_told_of_every_fit(data):
 def test_the_front_is_what_nothing_beats():
     values = [[1, 0], [0, 1], [0.5, 0.5], [0.4, 0.5], [0.5, 0.4], [1, 0]]
     assert_array_equal(pareto_front(values), [1, 1, 1, 0, 0, 1])
-
-
-def test_a_bad_number_of_folds_is_refused(data):
-    with pytest.raises(ValueError, match="n_splits must be a whole number from 2 up"):
-        select(SemiSupervisedNMF(**FAST), *data, GRID, n_splits=1)

@@ -3,6 +3,7 @@
 from .consensus import consensus
 from .pseudo_label import PseudoLabelNMF
 from .refit import bootstrap_exposures, refit_exposures, unexplained
+from .selection import select
 from .semi_supervised import SemiSupervisedNMF
 from .supervised import SupervisedNMF
 
@@ -13,5 +14,6 @@ __all__ = [
     "bootstrap_exposures",
     "consensus",
     "refit_exposures",
+    "select",
     "unexplained",
 ]

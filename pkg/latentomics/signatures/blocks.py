@@ -129,26 +129,29 @@ def update_exposures(problem, state, labels=True):
     \lambda_c \ell \tfrac12 W_c W_c^\top`, :math:`W_c` the weights without their mean
     over classes (book: ``eq-bohning``).
     """
+    misfit = 2 * (state.S @ state.S.mT), 2 * _weights_of(state.S, problem.X)
     if not labels:
-        return _sweep(problem, state)
-    E = _sweep(problem, state, *_local_bend(problem, state))
+        return _sweep(problem, state, misfit)
+    E = _sweep(problem, state, misfit, *_local_bend(problem, state))
     before, after = (
-        _sample_losses(problem, replace(state, E=each)) for each in (state.E, E)
+        _sample_losses(problem, replace(state, E=each), misfit) for each in (state.E, E)
     )
     worse = ~(after <= before)[:, None]
     if not worse.any():
         return E
-    return torch.where(worse, _sweep(problem, state, *_safe_bend(problem, state)), E)
+    safe = _sweep(problem, state, misfit, *_safe_bend(problem, state))
+    return torch.where(worse, safe, E)
 
 
-def _sweep(problem, state, bend=None, size=0.0):
+def _sweep(problem, state, misfit, bend=None, size=0.0):
     """Set each exposure in turn to the least of the quadratic, or to 0.
 
-    `bend` takes a change of the logits, (R, O, N), to that of their slope; `size`,
-    (R, K, N), is what it adds to the curvature along each exposure.
+    `misfit` holds 2 S S' and 2 S X'. `bend` takes a change of the logits, (R, O, N),
+    to that of their slope; `size`, (R, K, N), is what it adds to the curvature along
+    each exposure.
     """
-    S, E, W = state.S, state.E.clone(), state.W
-    gram, target = 2 * (S @ S.mT), 2 * _weights_of(S, problem.X)
+    E, W = state.E.clone(), state.W
+    gram, target = misfit
     size = size + gram.diagonal(dim1=1, dim2=2)[..., None]
     if bend:
         slope = label_slope(problem, state)
@@ -199,10 +202,10 @@ def _safe_bend(problem, state):
     return bend, both * square - known * shared
 
 
-def _sample_losses(problem, state):
+def _sample_losses(problem, state, misfit):
     """Return what each sample adds to L, but for a constant, shape (R, N)."""
-    S, E = state.S, state.E
-    fit = (E * (S @ S.mT @ E - 2 * _weights_of(S, problem.X))).sum(dim=1)
+    gram, target = misfit
+    fit = (state.E * (gram / 2 @ state.E - target)).sum(dim=1)
     return fit + problem.lam_c[:, None] * _surprise(problem, logits(state))
 
 

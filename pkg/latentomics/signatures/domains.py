@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from latentomics.base import check_choice, check_whole
 from latentomics.data import load
 from latentomics.signatures.channels import correct_opportunities
-from latentomics.signatures.labelled_nmf import UNLABELLED
+from latentomics.signatures.labels import UNLABELLED
 
 TYPES = ("BLCA", "LUAD", "SKCM", "UCEC")  # the cancers of the paper
 DEFECTS = ("BER", "HR", "MMR")  # the repair pathways of the paper
@@ -28,11 +28,13 @@ class Domains:
     X, y : arrays of shape (n, n_channels), (n,)
         Counts of labelled cell lines, then of unlabelled patients, whose label is -1.
     groups : array of shape (n,)
-        The cell line that a resample comes from; of patients, each its own.
+        The cell line that a resample comes from, or its kin; of patients, each its own.
     truth : array of shape (n,)
         Labels of all, for judging pseudo-labels only; -1 where nobody knows.
     tests : dict of str to (counts, labels)
         By domain: "cell_line" and "patient".
+    planted : array of shape (n_classes, n_channels), optional
+        The true signatures of the classes, for judging only, if somebody knows them.
     """
 
     X: np.ndarray
@@ -40,6 +42,7 @@ class Domains:
     groups: np.ndarray
     truth: np.ndarray
     tests: dict
+    planted: np.ndarray = None
 
     @property
     def labelled(self):
@@ -55,6 +58,7 @@ def two_domains(
     *,
     pool=None,
     line_groups=None,
+    line_kin=None,
     n_lines=400,
     fraction=0.5,
     n_test=400,
@@ -79,7 +83,11 @@ def two_domains(
         Counts of patients whose labels nobody knows. With it the fit takes its
         patients from here, and all of `patients` may be judged.
     line_groups : array, optional
-        Lines that belong together, such as clones of one gene; by default none do.
+        Lines that stay on one side of the split; by default each is alone.
+    line_kin : array, optional
+        Lines that are kept together where parameters are chosen on one side of it,
+        such as clones of one gene: the `groups` of the result. By default
+        `line_groups`.
     n_lines : int, default=400
         Resampled cell lines in the fit.
     fraction : float, default=0.5
@@ -100,6 +108,7 @@ def two_domains(
     lines, patients = np.asarray(lines), np.asarray(patients)
     y, truth = np.asarray(line_labels), np.asarray(patient_labels)
     groups = np.arange(len(lines)) if line_groups is None else np.asarray(line_groups)
+    kin = groups if line_kin is None else np.asarray(line_kin)
     folds = StratifiedGroupKFold(4, shuffle=True, random_state=random_state)
     train, test = next(folds.split(lines, y, groups))
     fit = _resampled(lines, y, train, n_lines, rng)
@@ -118,7 +127,7 @@ def two_domains(
     return Domains(
         np.vstack([fit[0], others]),
         np.concatenate([fit[1], np.full(len(others), UNLABELLED)]),
-        np.concatenate([groups[fit[2]].astype(str), names]),
+        np.concatenate([kin[fit[2]].astype(str), names]),
         np.concatenate([fit[1], known]),
         {"cell_line": judged[:2], "patient": (patients[left], truth[left])},
     )
@@ -146,6 +155,7 @@ def made_domains(made):
             "cell_line": (made.test.counts.to_numpy(), codes(made.test)),
             "patient": (made.patients.counts.to_numpy(), codes(made.patients)),
         },
+        made.signatures.loc[classes].to_numpy(),
     )
 
 
@@ -208,7 +218,8 @@ def repair_defects(corrected=True):
     """Return knock-outs and tumours without a repair pathway, for :func:`two_domains`.
 
     A tumour has a label if a gene of exactly one of the pathways lost both copies.
-    The pool are tumours in which none did.
+    The pool are tumours in which none did. Clones of one gene are kin; those of the
+    control, which has one gene, are not.
 
     Parameters
     ----------
@@ -219,12 +230,13 @@ def repair_defects(corrected=True):
     Returns
     -------
     tables : dict
-        `lines`, `line_labels`, `patients`, `patient_labels`, `pool`.
+        `lines`, `line_labels`, `line_kin`, `patients`, `patient_labels`, `pool`.
     classes : tuple of str
         BER, HR, MMR and "control"; no tumour has the last label.
     """
     classes = (*DEFECTS, "control")
-    label = load("zou2021", table="samples")["label"]
+    clones = load("zou2021", table="samples")
+    label = clones["label"]
     lines = load("zou2021", table="counts").loc[label.index]
     if corrected:
         total = lines.sum(axis=1)
@@ -243,6 +255,7 @@ def repair_defects(corrected=True):
     tables = {
         "lines": lines.to_numpy(),
         "line_labels": label.map(classes.index).to_numpy(),
+        "line_kin": np.where(label == "control", label.index, clones["gene"]),
         "patients": tumours.loc[sick.index].to_numpy(),
         "patient_labels": sick.map(which).map(classes.index).to_numpy(),
         "pool": tumours.loc[well.index].to_numpy(),

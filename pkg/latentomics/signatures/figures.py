@@ -162,8 +162,8 @@ def plot_selection(ax, table, *, chosen=None, least=None):
     Parameters
     ----------
     table : DataFrame
-        Index = numbers of signatures; columns `stability` and `accuracy`, between
-        0 and 1, either may be missing.
+        Index = numbers of signatures; columns `stability`, `accuracy` and `macro_f1`,
+        at most 1, any may be missing.
     chosen : int, optional
         Marked with a grey band.
     least : float, optional
@@ -172,17 +172,45 @@ def plot_selection(ax, table, *, chosen=None, least=None):
     looks = {
         "stability": {"color": style.BLUE, "marker": "o", "ls": "-"},
         "accuracy": {"color": style.ORANGE, "marker": "s", "ls": "--"},
+        "macro_f1": {"color": style.ORANGE, "marker": "^", "ls": "-."},
     }
-    for what, look in looks.items():
-        if what in table:
-            ax.plot(table.index, table[what], label=what, ms=4, **look)
+    shown = [name for name in looks if name in table]
+    told = [name.replace("macro_f1", "macro F1") for name in shown]
+    for name, label in zip(shown, told, strict=True):
+        ax.plot(table.index, table[name], label=label, ms=4, **looks[name])
     if least is not None:
         ax.axhline(least, color=style.BLUE, lw=0.9, ls=":")
     if chosen is not None:
         ax.axvspan(chosen - 0.3, chosen + 0.3, color="0.88", lw=0, zorder=0)
-    ax.set(xlabel="number of signatures", ylabel="stability, accuracy (no unit)")
+    ax.set(xlabel="number of signatures", ylabel=f"{', '.join(told)} (no unit)")
     ax.set_xticks(table.index)
     ax.set_ylim(top=1.02)
+    return ax
+
+
+def plot_front(ax, table, *, chosen=None, least=None):
+    """Draw the points of a grid by stability and surprise, joining the Pareto front.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With `stability`, `log_loss` (nats) and `front`, as that of
+        :class:`latentomics.signatures.selection.Selection`.
+    chosen : label, optional
+        Row of the point that was chosen, ringed.
+    least : float, optional
+        Stability below which none is chosen, a dotted line.
+    """
+    front = table[table["front"]].sort_values("stability")
+    ax.plot(table["stability"], table["log_loss"], "o", color="0.6", ms=4)
+    ax.plot(front["stability"], front["log_loss"], "o-", color=style.BLUE, ms=4)
+    if chosen is not None:
+        at = table.loc[chosen]
+        look = {"mfc": "none", "mec": style.ORANGE, "mew": 1.5, "ms": 10}
+        ax.plot(at["stability"], at["log_loss"], "o", **look)
+    if least is not None:
+        ax.axvline(least, color=style.BLUE, lw=0.9, ls=":")
+    ax.set(xlabel="stability (no unit)", ylabel="log loss on lines held out (nats)")
     return ax
 
 

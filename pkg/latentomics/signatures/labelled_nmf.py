@@ -7,8 +7,6 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from latentomics.arrays import DTYPES, as_numpy
@@ -23,11 +21,11 @@ from latentomics.base import (
 )
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
+from latentomics.signatures.labels import read_labels
 from latentomics.signatures.literal import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
 from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
 
-UNLABELLED = -1
 EXACT = 2.0**40  # counts above are none
 OUTSIDE = 0.1  # share unexplained below which nobody need be warned
 
@@ -36,6 +34,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
     """Base: a subclass says which samples count, and what follows once runs settle."""
 
     unlabelled_weight = 0.0
+    later = ()  # parameters that have no say until the runs have settled
 
     def fit(self, X, y):
         """Fit to profiles or counts `X`, and labels `y`, -1 where there is none."""
@@ -105,15 +104,18 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def _look_outside(self, X, profiles):
-        found = self._unexplained(X, profiles)
-        if found > max(OUTSIDE, 2 * self.unexplained_):
-            warnings.warn(
-                f"the signatures leave {found:.0%} of these profiles unexplained, and "
-                f"{self.unexplained_:.0%} of the labelled ones: the samples hold "
-                "processes that the signatures do not have, and classes may be wrong",
-                UserWarning,
-                stacklevel=3,
-            )
+        found, usual = self._unexplained(X, profiles), self.unexplained_
+        if not found > np.nanmax([OUTSIDE, 2 * usual]):
+            return
+        # chance taken off may leave less than nothing; shares tell of no chance
+        beside = f", and {max(usual, 0):.0%} of the labelled ones" * (usual == usual)
+        warnings.warn(
+            f"the signatures leave {found:.0%} of these profiles unexplained{beside}: "
+            "the samples hold processes that the signatures do not have, and classes "
+            "may be wrong",
+            UserWarning,
+            stacklevel=3,
+        )
 
     def _unexplained(self, X, profiles):
         """Return the share that is; NaN if X holds no counts to tell chance by."""
@@ -150,7 +152,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
                 f"n_components must be at most the {X.shape[1]} feature(s) of X; "
                 f"got {self.n_components}"
             )
-        return X, self._codes(y, len(X))
+        self.classes_, codes = read_labels(y, len(X))
+        return X, codes
 
     def _profiles(self, X, reset):
         """Return rows that sum to 1."""
@@ -190,38 +193,6 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         X = X / most  # whose sum neither overflows nor vanishes
         return X / X.sum(axis=1, keepdims=True)
 
-    def _codes(self, y, n):
-        """Set `classes_`, and return the number of each class, -1 for unlabelled."""
-        if np.ma.isMaskedArray(y):
-            y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
-        y = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if y.shape != (n,):
-            raise ValueError(
-                f"y must have a label for each of the {n} samples; got shape {y.shape}"
-            )
-        free = pd.isna(y)
-        free[~free] = [label in (UNLABELLED, str(UNLABELLED)) for label in y[~free]]
-        if free.all():
-            raise ValueError("y must label some samples; got -1 for all of them")
-        known = np.asarray(y[~free].tolist())
-        if type_of_target(known) == "continuous":
-            wrong = known[known != known.round()].item(0)
-            raise ValueError(
-                "y must hold classes, text or whole numbers (Unknown label type: "
-                f"continuous); got {wrong!r}"
-            )
-        self.classes_, labels = np.unique(known, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                "y must hold at least 2 classes; got 1 class, "
-                f"{self.classes_.item(0)!r}"
-            )
-        codes = np.full(n, UNLABELLED)
-        codes[~free] = labels
-        return codes
-
     def _read_new(self, X):
         check_is_fitted(self)
         return self._profiles(unmasked(X), reset=False)
@@ -233,7 +204,10 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
 
 def fit_together(models, X, y):
-    """Fit models that differ in n_components, lam_c or lam_2 only, all runs at once.
+    """Fit models that differ in what a :class:`Setting` has, all runs at once.
+
+    They may also differ in their `later` parameters: those that differ in nothing
+    else share their runs until these have settled.
 
     Returns
     -------
@@ -244,25 +218,32 @@ def fit_together(models, X, y):
         model._check_parameters()
         profiles, codes = model._read(X, y)
     first_, used = models[0], models[0]._used(codes)
+    wanted = [_setting(model) for model in models]
+    settings = list(dict.fromkeys(wanted))
     runs = start_runs(
         profiles[used],
         (np.arange(len(first_.classes_))[:, None] == codes[used]).astype(float),
         codes[used] >= 0,
-        [Setting(m.n_components, m.lam_c, m.lam_2) for m in models],
+        settings,
         n_runs=first_.n_runs,
         unlabelled=first_.unlabelled_weight,
         seed=first_.random_state,
         device=first_.device,
         dtype=first_.dtype,
     )
-    warm_up(runs, first_.warm_up)
-    first_._settle(runs, range(len(models) * first_.n_runs), phase=0)
-    known = codes >= 0
-    for place, model in enumerate(models):
-        model._finish(profiles, codes, part(runs, place, model))
-        raw = np.asarray(unmasked(X), dtype=float)[known]
-        model.unexplained_ = model._unexplained(raw, profiles[known])
+    warm_up(runs, first_.warm_up, first_.n_runs)
+    first_._settle(runs, range(len(settings) * first_.n_runs), phase=0)
+    raw = np.asarray(unmasked(X), dtype=float)[codes >= 0]
+    for setting, model in zip(wanted, models, strict=True):
+        model._finish(profiles, codes, part(runs, settings.index(setting), model))
+        model.unexplained_ = model._unexplained(raw, profiles[codes >= 0])
     return models
+
+
+def _setting(model):
+    """Return what the runs of a model depend on; at lam_c = 0 not on lam_2."""
+    unseen = not model.lam_c and not model.later
+    return Setting(model.n_components, model.lam_c, 1.0 if unseen else model.lam_2)
 
 
 def _as_array(X):

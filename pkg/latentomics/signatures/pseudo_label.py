@@ -4,7 +4,7 @@ import numpy as np
 
 from latentomics.arrays import as_numpy
 from latentomics.base import check_choice, check_whole
-from latentomics.signatures.labelled_nmf import UNLABELLED
+from latentomics.signatures.labels import UNLABELLED
 from latentomics.signatures.pseudo import draw_pseudo_labels, votes
 from latentomics.signatures.runs import give_labels, probabilities
 from latentomics.signatures.semi_supervised import SemiSupervisedNMF
@@ -99,6 +99,17 @@ class PseudoLabelNMF(SemiSupervisedNMF):
     [1] Tofacchi, Goossens & Goncalves. Semi-Supervised Integrated Learning of
         Mutational Signatures for Predicting DNA Repair Pathway Deficiencies.
     """
+
+    later = (
+        "threshold",
+        "rule",
+        "rounding",
+        "soft",
+        "relabel",
+        "vote",
+        "refit_labels",
+        "max_rounds",
+    )
 
     def __init__(
         self,

@@ -39,7 +39,7 @@ class Runs:
     settled: np.ndarray = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Setting:
     """What a run is asked for, besides the data: one point of a grid."""
 
@@ -97,10 +97,21 @@ def _start(n, n_channels, widest, setting, seed, n_runs):
     return S, E, np.repeat(np.arange(widest)[None] < K, n_runs, axis=0)
 
 
-def warm_up(runs, n_iter):
-    """Factorise without labels first: too early they fix signatures at random."""
+def warm_up(runs, n_iter, n_runs=None):
+    """Factorise without labels first: too early they fix signatures at random.
+
+    Without labels, settings with as many signatures are one: of `n_runs` starts each,
+    those that are the same go down once.
+    """
+    sizes = as_numpy(runs.problem.alive.sum(dim=1)).tolist()
+    n_runs = n_runs or len(sizes)
+    starts = [(size, run % n_runs) for run, size in enumerate(sizes)]
+    distinct = list(dict.fromkeys(starts))
+    which = [starts.index(start) for start in distinct]
+    problem, state = runs.problem.of(which), runs.state.of(which)
     for _ in range(n_iter):
-        runs.state = step(runs.problem, runs.state, labels=False)
+        state = step(problem, state, labels=False)
+    runs.state = state.of([distinct.index(start) for start in starts])
 
 
 def settle(runs, which, *, phase, tol, max_iter, update=step):
@@ -161,21 +172,23 @@ def _check_finite(loss, n_iter):
 
 
 def part(runs, place, model):
-    """Return the runs of one of several models, without signatures it has not."""
+    """Return a copy of a model's runs, without signatures that it has not."""
     here, K = (
         slice(place * model.n_runs, (place + 1) * model.n_runs),
         model.n_components,
     )
     problem, state = runs.problem.of(here), runs.state.of(here)
     problem = replace(problem, alive=problem.alive[:, :K])
-    state = State(state.S[:, :K], state.E[:, :K], state.W[:, :K])
+    kept = (state.S[:, :K], state.E[:, :K], state.W[:, :K])
+    state = State(*(block.clone() for block in kept))
     mine = [here.start <= run < here.stop for run in runs.history["run"]]
     history = {
         name: [v for v, m in zip(values, mine, strict=True) if m]
         for name, values in runs.history.items()
     }
     history["run"] = [run - here.start for run in history["run"]]
-    return Runs(state, problem, history, runs.n_iter[here], runs.settled[here])
+    facts = runs.n_iter[here].copy(), runs.settled[here].copy()
+    return Runs(state, problem, history, *facts)
 
 
 def probabilities(runs):

@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
-from itertools import product
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_choice, check_whole
-from latentomics.signatures.labelled_nmf import UNLABELLED, fit_together
+from latentomics.base import check_choice, check_whole, unmasked
+from latentomics.signatures.grid import read_grid, together
+from latentomics.signatures.labelled_nmf import fit_together
+from latentomics.signatures.labels import UNLABELLED
 
-TOGETHER = 12  # settings in one batch of runs
 CRITERIA = ("lines", "pool")
 SLACK = 0.05  # of macro F1 on lines, that the pool may cost
 # the paper's, but for lam_2: it stops at .01, where the classifier is still too sure
@@ -37,18 +38,66 @@ class Selection:
         no other point is better in both log loss and stability. Means over folds.
     params : dict
         Of the point chosen.
+    criterion, min_stability
+        By which it was, see :func:`select`.
     """
 
     table: pd.DataFrame
     params: dict
+    criterion: str = "lines"
+    min_stability: float = 0.9
 
     def by(self, criterion, min_stability=0.9):
         """Return what the same table chooses by another criterion of :func:`select`."""
-        best = self.table.loc[_best(self.table, criterion, min_stability)]
-        params = {name: best[name].item() for name in self.params}
-        if "n_components" in params:
-            params["n_components"] = int(params["n_components"])
-        return Selection(self.table, params)
+        found = Selection(self.table, self.params, criterion, min_stability)
+        found.params = found.ranked()[0]
+        return found
+
+    def ranked(self):
+        """Return the parameters of all points, the one to take first."""
+        table = self.table
+        steady = table["stability"] >= self.min_stability
+        score = -table["log_loss"]
+        near = steady
+        if self.criterion == "pool":
+            score, f1 = table["balance"], table["macro_f1"]
+            near = steady & (f1 >= f1[steady].max() - SLACK)
+        score = score.where(steady, table["stability"])
+        keys = pd.DataFrame({"near": near, "steady": steady, "score": score})
+        order = keys.sort_values(list(keys), ascending=False, kind="stable").index
+        columns = [table.loc[order, name].tolist() for name in self.params]
+        return [
+            dict(zip(self.params, v, strict=True)) for v in zip(*columns, strict=True)
+        ]
+
+
+def fit_selected(selection, estimator, X, y):
+    """Return an estimator fitted to all samples, by a point that is stable there too.
+
+    Selection knows the stability of fits to parts of the samples. Of all the points,
+    the one to take first coming first, this is the first whose fit to everything is as
+    stable as asked; if none is, the one with the most stable fit.
+
+    Parameters
+    ----------
+    selection : Selection
+    estimator : labelled NMF
+    X, y
+        As in its `fit`.
+
+    Returns
+    -------
+    model : labelled NMF
+    params : dict
+        Of the point.
+    """
+    fits = []
+    for params in selection.ranked():
+        model = clone(estimator).set_params(**params).fit(X, y)
+        if model.stability_ >= selection.min_stability:
+            return model, params
+        fits.append((model, params))
+    return max(fits, key=lambda fit: fit[0].stability_)
 
 
 def select(
@@ -84,7 +133,8 @@ def select(
     X, y
         As in its `fit`.
     grid : dict of str to sequence, optional
-        Values of `n_components`, `lam_c`, `lam_2`; by default ``GRID``, the paper's
+        Values of `n_components`, `lam_c`, `lam_2`, or of parameters in the
+        estimator's `later`, such as `threshold`; by default ``GRID``, the paper's
         but for larger `lam_2`.
     groups : array of shape (n_samples,), optional
         Samples with the same value, such as resamples of one cell line, are held out
@@ -102,43 +152,54 @@ def select(
     Raises
     ------
     ValueError
-        If a parameter is not what it should be, or "pool" is asked of labelled samples
-        alone.
+        If a parameter is not what it should be, `X` or `y` is none to fit to, "pool"
+        is asked of labelled samples alone, or a class has no two groups.
     """
     check_whole(at_least=2, n_splits=n_splits)
+    if not isinstance(min_stability, Real) or np.isnan(min_stability):
+        raise ValueError(f"min_stability must be a number; got {min_stability!r}")
     check_choice("criterion", criterion, CRITERIA)
-    if criterion == "pool" and (np.asarray(y) != UNLABELLED).all():
+    points = read_grid(estimator, GRID if grid is None else grid)
+    X, y = _read(estimator, points, X, y)
+    if criterion == "pool" and (y != UNLABELLED).all():
         raise ValueError("criterion 'pool' needs unlabelled samples, y = -1; got none")
-    grid = GRID if grid is None else grid
-    points = [dict(zip(grid, v, strict=True)) for v in product(*grid.values())]
-    X, y = np.asarray(X, dtype=float), np.asarray(y)
-    known = np.flatnonzero(y != UNLABELLED)
-    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
-    jobs = [
-        (points[at : at + TOGETHER], known[held])
-        for at in range(0, len(points), TOGETHER)
-        for _, held in folds.split(X[known], y[known], groups[known])
-    ]
+    folds = _folds(y, groups, n_splits)
+    jobs = [(some, held) for some in together(points) for held in folds]
     rows = []
     for some, held in progress(jobs, total=len(jobs)) if progress else jobs:
         rows += _scored(estimator, some, X, y, held)
-    table = pd.DataFrame(rows).groupby(list(grid), sort=False).mean().reset_index()
+    names = list(points[0])
+    table = pd.DataFrame(rows).groupby(names, sort=False).mean().reset_index()
     table["front"] = pareto_front(
         np.column_stack([-table["log_loss"], table["stability"]])
     )
-    return Selection(table, dict.fromkeys(grid)).by(criterion, min_stability)
+    return Selection(table, dict.fromkeys(names)).by(criterion, min_stability)
 
 
-def _best(table, criterion, min_stability):
-    """Return the index of the point to take."""
-    steady = table[table["stability"] >= min_stability]
-    if not len(steady):
-        return table["stability"].idxmax()
-    if criterion == "lines":
-        return steady["log_loss"].idxmin()
-    near = steady[steady["macro_f1"] >= steady["macro_f1"].max() - SLACK]
-    return near["balance"].idxmax()
+def _read(estimator, points, X, y):
+    """Return counts and class numbers, once every point could be fitted to them."""
+    models = [clone(estimator).set_params(**point) for point in points]
+    for model in models:
+        model._check_parameters()
+    _, codes = max(models, key=lambda m: m.n_components)._read(X, y)
+    return np.asarray(unmasked(X), dtype=float), codes
+
+
+def _folds(y, groups, n_splits):
+    """Return the labelled samples to hold out, a list of arrays, one for each fold."""
+    known = np.flatnonzero(y != UNLABELLED)
+    groups = _groups(groups, y, known, n_splits)
+    folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
+    with warnings.catch_warnings():  # that a class is not in every fold: it need not
+        warnings.filterwarnings("ignore", "The least populated class")
+        split = list(folds.split(known, y[known], groups[known]))
+    for rest, _ in split:
+        if len(set(y[known[rest]])) < len(set(y[known])):
+            raise ValueError(
+                "groups must leave every class some samples to learn from; got a "
+                f"fold of {n_splits}, n_splits, that holds out all of one"
+            )
+    return [known[held] for _, held in split]
 
 
 def balance(model, X):
@@ -147,6 +208,24 @@ def balance(model, X):
         return np.nan
     shares = np.unique(model.predict(X), return_counts=True)[1] / len(X)
     return float(-(shares * np.log(shares)).sum() / np.log(len(model.classes_)))
+
+
+def _groups(groups, y, known, n_splits):
+    """Return the group of each sample, once labelled ones can be held out by it."""
+    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+    if groups.shape != y.shape or pd.isna(groups[known]).any():
+        raise ValueError(
+            f"groups must name a group for each of the {len(y)} samples; got shape "
+            f"{groups.shape}, or a gap"
+        )
+    least = min(len(set(groups[y == c])) for c in np.unique(y[known]))
+    n_groups = len(set(groups[known]))
+    if least < 2 or n_groups < n_splits:
+        raise ValueError(
+            "groups must be at least 2 of each class, and as many of labelled samples "
+            f"as n_splits, {n_splits}; got {least} and {n_groups}"
+        )
+    return groups
 
 
 def _scored(estimator, points, X, y, held):

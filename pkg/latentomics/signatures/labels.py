@@ -1,0 +1,64 @@
+"""Labels as classifiers of part IV take them: classes, and -1 where there is none."""
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import type_of_target
+
+UNLABELLED = -1
+
+
+def read_labels(y, n):
+    """Return the classes in `y`, and the number of each sample's, -1 for unlabelled.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Text or whole numbers; -1, "-1", None, NaN or a masked entry is no label.
+    n : int
+
+    Returns
+    -------
+    classes : ndarray
+        Sorted.
+    codes : ndarray of int of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If `y` has another length, or does not hold two classes.
+    """
+    y = _column(y)
+    if y.shape != (n,):
+        raise ValueError(
+            f"y must have a label for each of the {n} samples; got shape {y.shape}"
+        )
+    free = pd.isna(y)
+    free[~free] = [label in (UNLABELLED, str(UNLABELLED)) for label in y[~free]]
+    if free.all():
+        raise ValueError("y must label some samples; got -1 for all of them")
+    known = np.asarray(y[~free].tolist())
+    if type_of_target(known) == "continuous":
+        wrong = known[known != known.round()].item(0)
+        raise ValueError(
+            "y must hold classes, text or whole numbers (Unknown label type: "
+            f"continuous); got {wrong!r}"
+        )
+    classes, labels = np.unique(known, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y must hold at least 2 classes; got 1 class, {classes.item(0)!r}"
+        )
+    codes = np.full(n, UNLABELLED)
+    codes[~free] = labels
+    return classes, codes
+
+
+def _column(y):
+    """Return labels as an array, masked ones as None."""
+    if np.ma.isMaskedArray(y):
+        y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
+    y = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return y
