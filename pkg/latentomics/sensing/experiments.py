@@ -6,7 +6,6 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import pdist
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 from sklearn.preprocessing import MinMaxScaler
@@ -248,8 +247,7 @@ def decoding_table(
     -------
     DataFrame
         `method`, `decoder` ("correct" or "legacy"), `m`, `snr`, and :func:`scores`.
-        "training_mean" never looks at the measurements, "measurements" are they
-        themselves, of which only the distances can be judged, and "signature_genes"
+        "training_mean" never looks at the measurements, and "signature_genes"
         measures single genes in place of sums.
     """
     train, test = split.train.to_numpy(), split.test.to_numpy()
@@ -269,10 +267,8 @@ def decoding_table(
         progress(jobs, total=len(jobs)) if progress and jobs else jobs
     ):
         rows.append((*key, m, scores(test, model.fit(train, A, noise).decode(Y))))
-    for m, (Y, _, _) in cases.items():
+    for m in ms:
         rows += _others(train, test, m, snr, random_state)
-        seen = np.corrcoef(pdist(test), pdist(Y))[0, 1]
-        rows.append(("measurements", "correct", m, {"distance": seen}))
     facts = [{"method": k, "decoder": d, "m": m, "snr": snr} | s for k, d, m, s in rows]
     return pd.DataFrame(facts)
 
