@@ -46,6 +46,16 @@ def test_parts_iii_and_iv_are_as_fast_as_they_say():
     assert runs["published scheme"] > 20 * runs["ours"]
 
 
+def test_part_v_is_as_fast_as_it_says():
+    stored = table("speed").set_index(["task", "who"])
+    long = stored["seconds"]["pursuit, atoms of length 5000"]
+    assert long["ours"] < long["spams"]
+    smaf = stored["seconds"]["SMAF, 10000 x 500, 500 modules"]
+    assert smaf["ours"] < smaf["spams"]
+    memory = stored["memory_gib"].filter(like="covariance")
+    assert memory.max() < 1.2 * memory.min()
+
+
 @every_stamp
 def test_stamp_is_complete(path):
     assert set(json.loads(path.read_text(encoding="utf-8"))) == FACTS
