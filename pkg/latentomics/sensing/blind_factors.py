@@ -111,9 +111,7 @@ class BlindFactors(GaussianDecoder):
 
     def _start(self, pairs):
         """Start from what least squares alone would say, and random loadings."""
-        rough = torch.cat(
-            [torch.linalg.lstsq(A, Y.T, driver="gelsd").solution.T for Y, A in pairs]
-        )
+        rough = torch.cat([Y @ torch.linalg.pinv(A).T for Y, A in pairs])
         seen = np.mean([A.shape[0] / A.shape[1] for _, A in pairs])
         mu, psi = rough.mean(dim=0) / seen, rough.var()
         shape = len(mu), self.n_components
