@@ -36,6 +36,7 @@ from latentomics.sensing.vae import VAEDecoder
 from latentomics.sensing.wgan import WGANDecoder
 
 N_GENES = 500  # of the papers
+LEAST = 20  # samples, and genes, of a user's table
 TEST_SHARE = 0.2  # of the papers
 SPLITS = ("samples", "groups")
 DEPTH = 15  # atoms of a sample, in the papers
@@ -84,7 +85,8 @@ def split_profiles(data="gtex", *, by="samples", random_state=0):
     Raises
     ------
     ValueError
-        If `by` is neither, or "groups" is asked of a table or of sorted cells.
+        If `by` is neither, or "groups" is asked of a table or of sorted cells; if a
+        table has a gap, or fewer than 20 samples or genes.
     """
     check_choice("by", by, SPLITS)
     if data == "pbmc":
@@ -114,7 +116,15 @@ def _profiles(data, random_state):
     if data == "synthetic":
         made = planted_modules(random_state=random_state)
         return made.X, np.asarray(made.types)
-    return read_table(data), None
+    X = read_table(data)
+    gaps = X.columns[X.isna().any()]
+    if len(gaps) or min(X.shape) < LEAST:
+        got = f"a gap in column {gaps[0]!r}" if len(gaps) else f"shape {X.shape}"
+        raise ValueError(
+            f"data must be a table without gaps, at least {LEAST} samples x {LEAST} "
+            f"genes; got {got}"
+        )
+    return X, None
 
 
 def _blood(random_state):
@@ -175,15 +185,14 @@ def dictionary_decoders(train, *, random_state=0, device="auto"):
 def prior_decoders(train, *, random_state=0, device="auto"):
     """Return what knows the mean and covariance of profiles, or of kinds of them."""
     given = {"random_state": random_state, "device": device}
-    linear, mixture = LinearMMSE(device=device), MixtureMMSE(**given)
-    kinds = min(30, len(train) // 4)
-    pooled = MixtureMMSE(kinds, n_latent=200, pooling=20.0, **given)
-    three = [linear, mixture, pooled]
+    most = len(train) // 4  # kinds, that each has a few samples
+    linear, mixture = LinearMMSE(device=device), MixtureMMSE(min(15, most), **given)
+    pooled = MixtureMMSE(min(30, most), n_latent=200, pooling=20.0, **given)
     decoders = {
         "lmmse": linear,
         "gmm": mixture,
         "gmm_pooled": pooled,
-        "blend": BlendedDecoder(three, random_state=random_state),
+        "blend": BlendedDecoder([linear, mixture, pooled], random_state=random_state),
     }
     return {(name, "correct"): model.fit(train) for name, model in decoders.items()}
 
@@ -202,15 +211,10 @@ def generative_decoders(train, *, random_state=0, device="auto"):
 
 
 def network_decoders(smaf, *, random_state=0, device="auto"):
-    """Return what learns to undo one measurement; `smaf` decodes by the dictionary.
+    """Return what undoes one measurement, not fitted; `smaf` decodes by a dictionary.
 
     "nn_paper" is the network of the paper; "nn" a tuned one, "nn_smaf" the paper's
     stack, tuned too, and "nn_pearson" has the loss that the paper could not train.
-
-    Returns
-    -------
-    dict of (method, decoder) to MeasurementDecoder
-        Not fitted.
     """
     given = {"random_state": random_state, "device": device}
     published = {"batch_size": None, "weight_decay": 1.0, "validation_fraction": 0.0}
@@ -274,7 +278,9 @@ def decoding_table(
 
 
 def _measured(train, test, m, snr, seed):
-    A = GaussianMeasurement(m, random_state=seed).fit(train).components_
+    unlike = min(1.0, max(0.2, 4 / train.shape[1] ** 0.5))  # few genes, little room
+    A = GaussianMeasurement(m, max_correlation=unlike, random_state=seed)
+    A = A.fit(train).components_
     Y = add_noise(test, snr, random_state=seed) @ A.T
     return Y, A, noise_variance(test, snr)
 
