@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+import scipy.linalg
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import as_numpy, as_tensor
-from latentomics.sensing.ksvd import KSVD, improved, renewed
+from latentomics.sensing.ksvd import KSVD, first_vector, improved, renewed
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -46,17 +47,39 @@ def test_one_atom_is_the_first_singular_vector(rng, device):
     assert_allclose(fit.trace_.objective[-1], (s[1:] ** 2).sum(), rtol=1e-6)
 
 
-def test_improved_atoms_by_a_literal_loop(middle):
+def test_each_update_is_the_best_rank_one_of_scipy(middle):
     X, D, W = (M.copy() for M in middle)
     ours = improved(*tensors(*middle))
+    assert set((W != 0).sum(axis=0) > 9) == {True, False}  # matrices tall and wide
     for j in range(6):
         users = np.flatnonzero(W[:, j])
         E = X[users] - np.delete(W, j, 1)[users] @ np.delete(D, j, 0)
-        d = E.T @ W[users, j]
-        D[j] = d / np.linalg.norm(d)
-        W[users, j] = E @ D[j]
-    assert_allclose(as_numpy(ours[0]), D, atol=1e-12)
-    assert_allclose(as_numpy(ours[1]), W, atol=1e-12)
+        U, s, Vh = scipy.linalg.svd(E)
+        sign = np.sign(Vh[0][np.abs(Vh[0]).argmax()])
+        D[j], W[users, j] = sign * Vh[0], sign * s[0] * U[:, 0]
+    assert_allclose(as_numpy(ours[0]), D, atol=1e-10)
+    assert_allclose(as_numpy(ours[1]), W, atol=1e-10)
+    assert_allclose(left(*tensors(X), *ours).item(), left(X, D, W), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (6, 6), (1, 5), (5, 1)])
+@pytest.mark.parametrize("unit", [1.0, 1e-160, 1e150])
+def test_the_first_vector_is_scipys(rng, shape, unit):
+    M = rng.normal(size=shape)
+    v = as_numpy(first_vector(*tensors(unit * M)))
+    s = scipy.linalg.svdvals(M)
+    assert_allclose(
+        ((M - np.outer(M @ v, v)) ** 2).sum(), (s[1:] ** 2).sum(), 1e-10, 1e-10
+    )
+    assert_allclose(np.linalg.norm(v), 1)
+    assert v[np.abs(v).argmax()] > 0
+
+
+def test_a_code_of_which_others_explain_all_becomes_0():
+    D, W = np.eye(3)[:2], np.array([[5.0, 2.0]])  # of 2 e_2, atom 1 explains all
+    new_D, new_W = improved(*tensors(np.array([[0, 2.0, 0]]), D, W))
+    assert_array_equal(as_numpy(new_W), [[0, 2]])
+    assert_array_equal(as_numpy(new_D), D)
 
 
 def test_each_improvement_lowers_the_objective_on_the_same_supports(middle):

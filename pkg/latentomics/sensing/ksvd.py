@@ -17,10 +17,10 @@ class KSVD(PursuedDictionary):
         \|w_n\|_0 \le k,\; \|d_j\| = 1
 
     In turns (book: ``eq-ksvd``) [1]: codes W by pursuit, then one atom after another,
-    with its codes, becomes the best rank one for what the others leave of its samples,
-    by one step of the power method instead of an SVD [2]. That lowers the objective,
-    which pursuit, being greedy, may raise. An atom that no sample uses, or that
-    another repeats, is put on the sample explained worst.
+    with its codes, becomes the best rank one for what the others leave of its samples:
+    its first singular vectors. That lowers the objective, which pursuit, being greedy,
+    may raise. An atom that no sample uses, or that another repeats, is put on the
+    sample explained worst.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ class KSVD(PursuedDictionary):
 
     References
     ----------
-    [1] Aharon, Elad & Bruckstein (2006). IEEE Trans Signal Process 54:4311-4322.
-    [2] Rubinstein, Zibulevsky & Elad (2008). Technion CS-2008-08, Alg. 5.
+    [1] Aharon, Elad & Bruckstein (2006). IEEE Trans Signal Process 54:4311-4322,
+        Fig. 2.
     """
 
     def __init__(
@@ -75,10 +75,6 @@ class KSVD(PursuedDictionary):
 
     def fit(self, X, y=None):
         """Fit to profiles `X` of shape (n_samples, n_features)."""
-        check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
-        check_whole(max_iter=self.max_iter)
-        check_whole(at_least=0, random_state=self.random_state)
-        check_not_negative(tol=self.tol)
         X = self._read(X)
         energy = X.square().sum()
         if not energy > 0:
@@ -104,6 +100,16 @@ class KSVD(PursuedDictionary):
             look_every=1,
             gap=lambda new, old: (new[-1] - old[-1]).abs() / energy,
         )
+        return self._keep(D)
+
+    def _read(self, X, *, reset=True):
+        check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
+        check_whole(max_iter=self.max_iter)
+        check_whole(at_least=0, random_state=self.random_state)
+        check_not_negative(tol=self.tol)
+        return super()._read(X, reset=reset)
+
+    def _keep(self, D):
         self.components_ = as_numpy(D)
         self.n_nonzero_ = min(self.n_nonzero, *D.shape)
         return self
@@ -144,20 +150,31 @@ def renewed(X, D, W):
 def improved(X, D, W):
     """Return atoms and codes after each atom was improved once, with its codes.
 
-    The objective never rises: the best atom for given codes, then the best codes.
+    Each pair becomes the best rank one for what the others leave of its samples, so
+    the objective never rises.
     """
     D, W = D.clone(), W.clone()
     left = X - W @ D
     for j, atom in enumerate(D):
         users = W[:, j].nonzero()[:, 0]
         own = left[users] + W[users, j, None] * atom
-        best = own.T @ W[users, j]
-        if not best.any():  # no sample uses it, or another explains all of them
-            continue
-        atom.copy_(best / best.norm())
+        if own.any():  # or no sample uses it, or others explain all that do
+            atom.copy_(first_vector(own))
         W[users, j] = own @ atom
         left[users] = own - W[users, j, None] * atom
     return D, W
+
+
+def first_vector(M):
+    """Return the right singular vector of the largest singular value, (n_columns,).
+
+    From the smaller of the Gram matrices, in float64, since it squares what rounding
+    leaves. A sign is free: of the vector, the entry farthest from 0 is above it.
+    """
+    wide, M = M.shape[0] < M.shape[1], M.double() / M.abs().max()
+    v = torch.linalg.eigh(M @ M.T if wide else M.T @ M).eigenvectors[:, -1]
+    v = M.T @ v if wide else v
+    return v * v[v.abs().argmax()].sign() / v.norm()
 
 
 def _unit(M):
