@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
 
 import latentomics
 from latentomics.denoise import SoftImpute
@@ -48,10 +49,12 @@ NEEDS = {
     "KSVD": {"n_components": 3, "n_nonzero": 2},
     "MLPDecoder": MAP,
     "MixtureMMSE": {"n_components": 3, "n_latent": 3},
+    "OnlineDictionary": {"n_components": 3, "n_nonzero": 2},
     "OptimisedPools": {**FEW, "max_iter": 100},
     "PathSearch": SEARCH,
     "PooledMeasurement": {**FEW, "pool_size": 2},
     "PseudoLabelNMF": NMF,
+    "RegressorDecoder": {"regressor": Ridge()},
     "ResidualDecoder": {"decoder": LinearMMSE(0.5)},
     "ResidualThresholdedDMF": DEEP,
     "RobustPCA": {"max_iter": 200},

@@ -1,5 +1,7 @@
 """Another value of every parameter of every estimator, for the contract."""
 
+from sklearn.linear_model import Ridge
+
 from latentomics.denoise import GeneralSensitivity
 from latentomics.multitask import RidgePerTask
 from latentomics.sensing import LinearMMSE, MixtureMMSE, SVDDictionary
@@ -169,6 +171,13 @@ OTHER = {
         "pooling": 5.0,
         "random_state": 1,
     },
+    "OnlineDictionary": {
+        **ATOMS,
+        "n_nonzero": 1,
+        "batch_size": 7,
+        "tol": 0.5,
+        "max_iter": 1,
+    },
     "OptimisedPools": {
         **SOME,
         "noise": 0.5,
@@ -178,6 +187,12 @@ OTHER = {
         "random_state": 1,
     },
     "PooledMeasurement": {**SOME, "pool_size": 3, "random_state": 1},
+    "RegressorDecoder": {
+        "regressor": Ridge(9.0),
+        "decoder": MixtureMMSE(2, n_latent=2),
+        "random_state": 1,
+        "dtype": "float64",
+    },
     "ResidualDecoder": {
         "decoder": MixtureMMSE(2, n_latent=2),
         "shrinkage": 0.9,
@@ -237,6 +252,7 @@ WITH = {
     ("VAEDecoder", "n_restarts"): {"n_steps": 60, "prior": 0.0},
     ("MixtureMMSE", "random_state"): {"n_components": 8},
     ("PseudoLabelNMF", "relabel"): {"soft": True},
+    ("RegressorDecoder", "random_state"): {"regressor": None},
 }
 # X -> what else `fit` must be given for a parameter to matter, and with which X
 FIT_WITH = {

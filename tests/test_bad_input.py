@@ -84,6 +84,7 @@ BAD_VALUES = {
     ("SparseNMF", "lam"): FROM_0,
     ("SVDDictionary", "n_components"): ([0, 2.5, "9"], "a whole number from 1 up"),
     "decoder": ([3, "vae"], "an estimator with decode"),
+    "regressor": ([3, "ridge"], "a regressor of scikit-learn"),
     "min_module_size": POSITIVE,
     "batch_size": ([0, -3, 2.5, "9"], "a whole number from 1 up"),
     "max_epochs": WHOLE,

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
+from latentomics.sensing import experiments
 from latentomics.sensing.experiments import decoding_table, split_profiles
 from latentomics.sensing.measurement import GaussianMeasurement, add_noise
 from latentomics.sensing.mixture import MixtureMMSE
@@ -36,6 +37,45 @@ def test_groups_are_seen_or_unseen():
     split = split_profiles("synthetic", by="groups")
     assert not set(split.train_groups) & set(split.test_groups)
     assert len(split.train_groups) == len(split.train)
+
+
+def test_groups_of_ones_own_are_found_by_name(own, tmp_path, rng):
+    names = [f"s{i}" for i in rng.permutation(60)]
+    study = pd.Series(names, names).str[1:].astype(int) % 6
+    study.rename_axis("sample").to_csv(tmp_path / "study.csv")
+    split = split_profiles(str(own), by="groups", groups=tmp_path / "study.csv")
+    for part, of in (
+        (split.train, split.train_groups),
+        (split.test, split.test_groups),
+    ):
+        assert list(of) == [str(int(name[1:]) % 6) for name in part.index]
+    assert not set(split.train_groups) & set(split.test_groups)
+    known = split_profiles(str(own), groups=tmp_path / "study.csv")
+    assert set(known.train_groups) == set("012345")
+
+
+def test_groups_that_leave_a_sample_out_or_name_it_twice_are_refused(own, tmp_path):
+    study = pd.DataFrame({"study": "a"}, [f"s{i}" for i in range(60)])
+    given = {"by": "groups", "groups": tmp_path / "study.tsv"}
+    study.iloc[:-1].to_csv(given["groups"], sep="\t")
+    with pytest.raises(ValueError, match="one label of each sample; got none of 's59'"):
+        split_profiles(str(own), **given)
+    pd.concat([study, study[:1]]).to_csv(given["groups"], sep="\t")
+    with pytest.raises(ValueError, match="one label of each sample; got two of 's0'"):
+        split_profiles(str(own), **given)
+    study[[]].to_csv(given["groups"], sep="\t")
+    with pytest.raises(ValueError, match="groups must have two columns"):
+        split_profiles(str(own), **given)
+
+
+def test_networks_join_the_table(own, monkeypatch):
+    monkeypatch.setattr(experiments, "generative_decoders", lambda train, **how: {})
+    split = split_profiles(str(own))
+    table = decoding_table(split, ms=[20], snr=2.0)
+    kinds = table.groupby("method")["decoder"].agg(set)
+    assert kinds["nn_smaf_paper"] == {"correct", "legacy"}
+    assert {"nn", "nn_pearson", "nn_smaf", "lmmse_network"} <= set(kinds.index)
+    assert table["overall"].notna().all()
 
 
 def test_every_decoder_gets_the_same_measurements(own):

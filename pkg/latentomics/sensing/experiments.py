@@ -1,20 +1,21 @@
 """Who decodes best: every decoder on the same measurements of the same samples."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pandas as pd
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
 from latentomics.base import check_choice
 from latentomics.data import load, read_table
-from latentomics.sensing.blended import BlendedDecoder
-from latentomics.sensing.dictionary_decoder import DictionaryDecoder
-from latentomics.sensing.ksvd import KSVD
+from latentomics.sensing.contenders import (
+    dictionary_decoders,
+    generative_decoders,
+    network_decoders,
+    prior_decoders,
+)
 from latentomics.sensing.linear import LinearMMSE
 from latentomics.sensing.measurement import (
     GaussianMeasurement,
@@ -22,24 +23,14 @@ from latentomics.sensing.measurement import (
     add_noise,
     noise_variance,
 )
-from latentomics.sensing.mixture import MixtureMMSE
-from latentomics.sensing.mlp import MLPDecoder
 from latentomics.sensing.profiles import pseudobulk, top_genes
-from latentomics.sensing.residual import ResidualDecoder
 from latentomics.sensing.scores import scores
 from latentomics.sensing.simulate import planted_modules
-from latentomics.sensing.smaf import SMAF
-from latentomics.sensing.sparse_nmf import SparseNMF
-from latentomics.sensing.stacked import StackedDecoder
-from latentomics.sensing.svd_dictionary import SVDDictionary
-from latentomics.sensing.vae import VAEDecoder
-from latentomics.sensing.wgan import WGANDecoder
 
 N_GENES = 500  # of the papers
 LEAST = 20  # samples, and genes, of a user's table
 TEST_SHARE = 0.2  # of the papers
 SPLITS = ("samples", "groups")
-DEPTH = 15  # atoms of a sample, in the papers
 LEAST_SPREAD = 0.1  # of a gene, as a share of the median range
 
 
@@ -61,7 +52,7 @@ class Split:
     test_groups: np.ndarray
 
 
-def split_profiles(data="gtex", *, by="samples", random_state=0):
+def split_profiles(data="gtex", *, by="samples", groups=None, random_state=0):
     """Return training and test profiles of one of the sets of this part.
 
     Parameters
@@ -76,6 +67,10 @@ def split_profiles(data="gtex", *, by="samples", random_state=0):
         tissues or types, which then nobody has seen. Then genes are left out that
         hardly vary in training (less than a tenth of what the median gene does): a
         scale from 0 to 1 would blow up what other tissues do with them.
+    groups : path, optional
+        For a table of one's own: a table of labels, a row per sample, whose first
+        column names the samples of `data` in any order; the second is taken, such as
+        the study or the tissue.
     random_state : int, default=0
 
     Returns
@@ -85,28 +80,31 @@ def split_profiles(data="gtex", *, by="samples", random_state=0):
     Raises
     ------
     ValueError
-        If `by` is neither, or "groups" is asked of a table or of sorted cells; if a
-        table has a gap, or fewer than 20 samples or genes.
+        If `by` is neither, or "groups" is asked of sorted cells or of a table without
+        `groups`; if a sample has no label, or two; if a table has a gap, or fewer than
+        20 samples or genes.
     """
     check_choice("by", by, SPLITS)
     if data == "pbmc":
         check_choice("by of 'pbmc'", by, SPLITS[:1])
         return _scaled(*_blood(random_state))
-    X, groups = _profiles(data, random_state)
-    if groups is None:
+    X, known = _profiles(data, random_state)
+    if groups is not None:
+        known = labels_of(X.index, groups)
+    if known is None:
         check_choice("by of a table without groups", by, SPLITS[:1])
-        groups = np.arange(len(X))
+        known = np.arange(len(X))
     draw = {"n_splits": 1, "test_size": TEST_SHARE, "random_state": random_state}
     if by == "samples":
         train, test = next(ShuffleSplit(**draw).split(X))
     else:
-        train, test = next(GroupShuffleSplit(**draw).split(X, groups=groups))
+        train, test = next(GroupShuffleSplit(**draw).split(X, groups=known))
     if X.shape[1] > N_GENES:
         X = X[top_genes(X.iloc[train], N_GENES)]
     if by == "groups":
         spread = np.ptp(X.iloc[train], axis=0)
         X = X.loc[:, spread > LEAST_SPREAD * np.median(spread)]
-    return _scaled(X.iloc[train], X.iloc[test], groups[train], groups[test])
+    return _scaled(X.iloc[train], X.iloc[test], known[train], known[test])
 
 
 def _profiles(data, random_state):
@@ -125,6 +123,29 @@ def _profiles(data, random_state):
             f"genes; got {got}"
         )
     return X, None
+
+
+def labels_of(samples, path):
+    """Return the labels of samples from a table that names them in any order.
+
+    Raises
+    ------
+    ValueError
+        If there is no second column, or a sample has no label, or two.
+    """
+    table = pd.read_csv(path, index_col=0, sep=None, engine="python", dtype=str)
+    if not table.shape[1]:
+        raise ValueError(
+            "groups must have two columns, sample and label; got one: "
+            f"{table.index.name!r}"
+        )
+    labels = table.iloc[:, 0].dropna().rename(str)
+    twice = labels.index[labels.index.duplicated()].intersection(samples)
+    missing = samples.difference(labels.index)
+    if len(twice) or len(missing):
+        got = f"two of {twice[0]!r}" if len(twice) else f"none of {missing[0]!r}"
+        raise ValueError(f"groups must have one label of each sample; got {got}")
+    return labels[samples].to_numpy()
 
 
 def _blood(random_state):
@@ -148,84 +169,6 @@ def _scaled(train, test, train_groups, test_groups):
     return Split(
         scaler.transform(train), scaler.transform(test), train_groups, test_groups
     )
-
-
-def dictionary_decoders(train, *, random_state=0, device="auto"):
-    """Return a decoder for each dictionary of the papers, and ways to decode them.
-
-    Returns
-    -------
-    dict of (method, decoder) to Decoder
-        Fitted. `decoder` is "correct" or "legacy", the bug behind published tables.
-    """
-    given = {"random_state": random_state, "device": device}
-    n, g = train.shape
-    atoms = min(n + n // 2, 150)  # as in the code of Cleary et al.
-    smaf = SMAF(atoms, n_nonzero=5, lam=5e-4, **given)
-    found = {
-        "svd": SVDDictionary(),
-        "k_svd": SVDDictionary(min(DEPTH, n, g)),
-        "ksvd": KSVD(min(atoms, n), **given),
-        "snmf": SparseNMF(min(atoms, n, g), tol=1e-3, **given),
-        "smaf": smaf,
-        "smaf_500": SMAF(500, **given),
-    }
-    found = {name: FrozenEstimator(d.fit(train)) for name, d in found.items()}
-    decoders = {}
-    for name, dictionary in found.items():
-        for decoder, how in (("correct", "pursuit"), ("legacy", "legacy")):
-            model = DictionaryDecoder(dictionary, how=how, n_nonzero=DEPTH)
-            decoders[name, decoder] = model
-    smaf = found["smaf"]
-    decoders["smaf_chosen_k", "correct"] = DictionaryDecoder(smaf, n_nonzero=None)
-    decoders["smaf_prior", "correct"] = DictionaryDecoder(smaf, how="gaussian")
-    return {key: model.fit(train) for key, model in decoders.items()}
-
-
-def prior_decoders(train, *, random_state=0, device="auto"):
-    """Return what knows the mean and covariance of profiles, or of kinds of them."""
-    given = {"random_state": random_state, "device": device}
-    most = len(train) // 4  # kinds, that each has a few samples
-    linear, mixture = LinearMMSE(device=device), MixtureMMSE(min(15, most), **given)
-    pooled = MixtureMMSE(min(30, most), n_latent=200, pooling=20.0, **given)
-    decoders = {
-        "lmmse": linear,
-        "gmm": mixture,
-        "gmm_pooled": pooled,
-        "blend": BlendedDecoder([linear, mixture, pooled], random_state=random_state),
-    }
-    return {(name, "correct"): model.fit(train) for name, model in decoders.items()}
-
-
-def generative_decoders(train, *, random_state=0, device="auto"):
-    """Return networks that draw profiles, and decode any measurement by a search."""
-    given = {"random_state": random_state, "device": device}
-    wgan = WGANDecoder(**given).fit(train)
-    decoders = {
-        "vae": VAEDecoder(**given).fit(train),
-        "vae_residual": ResidualDecoder(VAEDecoder(**given)).fit(train),
-        "wgan": wgan,
-        "wgan_no_prior": deepcopy(wgan).set_params(prior=0.0),
-    }
-    return {(name, "correct"): model for name, model in decoders.items()}
-
-
-def network_decoders(smaf, *, random_state=0, device="auto"):
-    """Return what undoes one measurement, not fitted; `smaf` decodes by a dictionary.
-
-    "nn_paper" is the network of the paper; "nn" a tuned one, "nn_smaf" the paper's
-    stack, tuned too, and "nn_pearson" has the loss that the paper could not train.
-    """
-    given = {"random_state": random_state, "device": device}
-    published = {"batch_size": None, "weight_decay": 1.0, "validation_fraction": 0.0}
-    decoders = {
-        "nn": MLPDecoder(**given),
-        "nn_paper": MLPDecoder(**published, **given),
-        "nn_pearson": MLPDecoder(loss="pearson", **given),
-        "nn_smaf": StackedDecoder(smaf, residual=False, **given),
-        "lmmse_network": StackedDecoder(LinearMMSE(device=device), **given),
-    }
-    return {(name, "correct"): model for name, model in decoders.items()}
 
 
 def decoding_table(
@@ -257,15 +200,15 @@ def decoding_table(
     train, test = split.train.to_numpy(), split.test.to_numpy()
     given = {"random_state": random_state, "device": device}
     cases = {m: _measured(train, test, m, snr, random_state) for m in ms}
-    rows, smaf = [], None
+    rows, smaf = [], {}
     makers = [dictionary_decoders, prior_decoders, generative_decoders]
     makers = makers if networks else makers[:2]
     for make in progress(makers, total=len(makers)) if progress else makers:
         decoders = make(train, **given)
-        smaf = smaf or decoders["smaf", "correct"]
+        smaf |= {key: d for key, d in decoders.items() if key[0] == "smaf"}
         for (key, model), (m, case) in product(decoders.items(), cases.items()):
             rows.append((*key, m, scores(test, model.decode(*case))))
-    trained = network_decoders(smaf, **given) if networks else {}
+    trained = network_decoders(*smaf.values(), **given) if networks else {}
     jobs = list(product(trained.items(), cases.items()))
     for (key, model), (m, (Y, A, noise)) in (
         progress(jobs, total=len(jobs)) if progress and jobs else jobs

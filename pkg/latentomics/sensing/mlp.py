@@ -61,9 +61,7 @@ class MLPDecoder(MeasurementDecoder):
     from the measurements by least squares afterwards. The paper [1] could not train
     it: its gradient grows without end as outputs shrink, and is held at norm 1 here.
 
-    The network of the paper: ``hidden=(500, 500, 500)``, ``batch_size=None``,
-    ``learning_rate=1e-3``, ``weight_decay=1.0``, ``validation_fraction=0.0``; its decay
-    was part of the gradient, ours is apart from it.
+    The network of the paper, as it was trained, is :class:`RegressorDecoder`'s default.
 
     Parameters
     ----------

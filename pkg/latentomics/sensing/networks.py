@@ -219,17 +219,10 @@ def train(
     given = {"lr": learning_rate, "weight_decay": weight_decay, "fused": True}
     move = torch.optim.AdamW(weights, **given)
     cool = torch.optim.lr_scheduler.CosineAnnealingLR(move, max_epochs)
+    how = {"batch_size": batch_size, "draw": draw, "clip": clip}
     best, history = (math.inf, None), []
     for epoch in watched(max_epochs, progress):
-        mean = one_pass(
-            move,
-            weights,
-            lambda batch: loss(batch, True),
-            rows,
-            batch_size=batch_size,
-            draw=draw,
-            clip=clip,
-        )
+        mean = one_pass(move, weights, lambda batch: loss(batch, True), rows, **how)
         cool.step()
         check_loss(mean, epoch)
         score = _score(loss, held)

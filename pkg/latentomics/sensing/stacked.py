@@ -27,10 +27,7 @@ class StackedDecoder(MeasurementDecoder):
     (book: ``eq-stack``), :math:`f_\theta` being trained on squared error, on
     measurements with noise. The first is the stack of the paper [1], there with SMAF;
     the second, with `residual`, learns only what is missing, and sees the measurements.
-    The network of the paper: ``hidden=(500, 500, 500)``, ``batch_size=None``,
-    ``learning_rate=1e-3``, ``weight_decay=1.0``, ``validation_fraction=0.0``,
-    ``n_copies=1``, ``residual=False``; its decay was part of the gradient, ours is
-    apart from it.
+    The stack as it was trained there is :class:`RegressorDecoder`'s, with a decoder.
 
     Parameters
     ----------

@@ -1,0 +1,130 @@
+"""Any regressor of scikit-learn as a decoder; the networks of the paper."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_regressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPRegressor
+
+from latentomics.arrays import DTYPES
+from latentomics.base import check_choice, check_whole
+from latentomics.sensing.base import MeasurementDecoder
+from latentomics.sensing.measurement import OF_NOISE, with_variance
+from latentomics.sensing.stacked import own_decoder
+
+
+def published_network(n_samples, random_state=0):
+    """Return the network of [1], not fitted: 3 layers of 500, all samples a step.
+
+    Its rate of .001 and the 200 steps are scikit-learn's defaults. Its penalty of 1 is
+    read as scikit-learn's `alpha`, half of which times the squared weights is divided
+    by the number of samples: a decay of torch's Adam of 1 would leave nothing of the
+    weights, and the published figures are not those of a mean.
+
+    References
+    ----------
+    [1] Obbad, Fehmiu & Hankamer (2019). Generating Whole Transcriptomic Profiles Using
+        Compressed Sensing and Machine Learning.
+    """
+    return MLPRegressor(
+        hidden_layer_sizes=(500, 500, 500),
+        alpha=1.0,
+        batch_size=n_samples,
+        random_state=random_state,
+    )
+
+
+class RegressorDecoder(MeasurementDecoder):
+    r"""Let a regressor of scikit-learn turn measurements into profiles.
+
+    .. math:: \hat x = f(y) \quad\text{or}\quad \hat x = f(\tilde x), \qquad
+        \tilde x = \mathrm{decode}(y)
+
+    f is fitted once to training profiles and what was measured of them, each with one
+    draw of the noise, as a laboratory would have them; the second form is the stack of
+    the paper [1] (book: ``eq-stack``). :class:`MLPDecoder` and :class:`StackedDecoder`
+    draw the noise anew all the time, which serves networks better.
+
+    Parameters
+    ----------
+    regressor : estimator, optional
+        Any regressor of several outputs. By default :func:`published_network`.
+    decoder : Decoder, optional
+        Anything with ``fit(X)`` and ``decode(Y, A, noise)``, whose answer the regressor
+        gets in place of the measurements.
+    random_state : int, default=0
+        Of the noise, and of the default regressor.
+    dtype : {"float64", "float32"}, default="float32"
+        Of what the regressor is given.
+
+    Attributes
+    ----------
+    regressor_ : estimator
+    decoder_ : Decoder or None
+    A_ : ndarray of shape (n_measurements, n_features)
+    noise_ : float
+        Those of the fit.
+    n_measurements_ : int
+
+    Raises
+    ------
+    ValueError
+        In `fit`: a parameter outside what is allowed.
+
+    References
+    ----------
+    [1] Obbad, Fehmiu & Hankamer (2019). Generating Whole Transcriptomic Profiles Using
+        Compressed Sensing and Machine Learning.
+    """
+
+    def __init__(
+        self, regressor=None, *, decoder=None, random_state=0, dtype="float32"
+    ):
+        self.regressor, self.decoder = regressor, decoder
+        self.random_state, self.dtype = random_state, dtype
+
+    def fit(self, X, A, noise=0.0):
+        """Fit to profiles `X`, (n_samples, n_features), as `A` will measure them.
+
+        Parameters
+        ----------
+        X, A
+            As in :meth:`Decoder.decode`.
+        noise : float, default=0.0
+            Variance of the noise of each gene in each sample.
+        """
+        X, A = self._read_checked(X, A, noise)
+        self.A_, self.noise_ = A.copy(), float(noise)
+        self.decoder_ = None
+        if self.decoder is not None:
+            self.decoder_ = own_decoder(self.decoder, None).fit(X)
+        rng = np.random.default_rng([OF_NOISE, self.random_state])
+        given = self._given(with_variance(X, noise, rng) @ A.T)
+        with warnings.catch_warnings():
+            model = self.regressor
+            if model is None:  # it ends after its 200 steps, wherever it is by then
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model = published_network(len(X), self.random_state)
+            self.regressor_ = clone(model).fit(given, X.astype(self.dtype))
+        return self
+
+    def _read_checked(self, X, A, noise):
+        check_whole(at_least=0, random_state=self.random_state)
+        check_choice("dtype", self.dtype, DTYPES)
+        given = self.regressor
+        known = given is None or isinstance(given, BaseEstimator)
+        if not known or (given is not None and not is_regressor(given)):
+            raise ValueError(
+                f"regressor must be a regressor of scikit-learn, or None; got {given!r}"
+            )
+        return self._read(X, A, noise)
+
+    def _given(self, Y):
+        if self.decoder_ is not None:
+            Y = self.decoder_.decode(Y, self.A_, self.noise_)
+        return Y.astype(self.dtype)
+
+    def _decode(self, Y):
+        answer = np.asarray(self.regressor_.predict(self._given(Y)), dtype="float64")
+        return answer.reshape(len(Y), -1)
