@@ -144,14 +144,7 @@ def pursuit_path(
     [2] Cotter, Adler, Rao & Kreutz-Delgado (1999). IEE Proc VISP 146:235-244.
     [3] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}; got {method!r}")
-    if nonnegative not in (True, False):
-        raise ValueError(
-            f"nonnegative must be one of (True, False); got {nonnegative!r}"
-        )
-    if nonnegative and method == "legacy":
-        raise ValueError("nonnegative must be False with method='legacy'; got True")
+    _check_options(method, nonnegative)
     D, Y = _matrix(D, "D"), _matrix(Y, "Y")
     if Y.shape[1] != D.shape[1]:
         raise ValueError(
@@ -266,6 +259,17 @@ def _matrix(M, name):
     if not np.isfinite(M).all():
         raise ValueError(f"{name} must be finite; got {M[~np.isfinite(M)][0]}")
     return M
+
+
+def _check_options(method, nonnegative):
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}; got {method!r}")
+    if nonnegative not in (True, False):
+        raise ValueError(
+            f"nonnegative must be one of (True, False); got {nonnegative!r}"
+        )
+    if nonnegative and method == "legacy":
+        raise ValueError("nonnegative must be False with method='legacy'; got True")
 
 
 def _check_nonzero(n_nonzero, limit, what):
