@@ -10,8 +10,8 @@ from .linear import LinearMMSE
 from .measurement import GaussianMeasurement, PooledMeasurement, SignatureGenes
 from .mixture import MixtureMMSE
 from .mlp import MLPDecoder
-from .regressor_decoder import RegressorDecoder
 from .online_dictionary import OnlineDictionary
+from .regressor_decoder import RegressorDecoder
 from .residual import ResidualDecoder
 from .smaf import SMAF
 from .sparse_nmf import SparseNMF

@@ -10,6 +10,7 @@ from latentomics.sensing.ksvd import KSVD
 from latentomics.sensing.linear import LinearMMSE
 from latentomics.sensing.mixture import MixtureMMSE
 from latentomics.sensing.mlp import MLPDecoder
+from latentomics.sensing.online_dictionary import OnlineDictionary
 from latentomics.sensing.regressor_decoder import RegressorDecoder
 from latentomics.sensing.residual import ResidualDecoder
 from latentomics.sensing.smaf import SMAF
@@ -38,6 +39,7 @@ def dictionary_decoders(train, *, random_state=0, device="auto"):
         "svd": SVDDictionary(),
         "k_svd": SVDDictionary(min(DEPTH, n, g)),
         "ksvd": KSVD(min(atoms, n), **given),
+        "online": OnlineDictionary(min(atoms, n), **given),
         "snmf": SparseNMF(min(atoms, n, g), tol=1e-3, **given),
         "smaf": smaf,
         "smaf_500": SMAF(500, **given),
