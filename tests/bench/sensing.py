@@ -6,27 +6,20 @@ SPAMS (``spams-bin``) is timed where it is installed.
 """
 
 import time
-import tracemalloc
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+import large_file
 import numpy as np
-from archs4_file import write_archs4
 from sklearn.linear_model import orthogonal_mp
 
-from latentomics.data import Archs4
-from latentomics.sensing import SMAF, LinearMMSE
+from latentomics.sensing import SMAF
 from latentomics.sensing.simulate import planted_modules
 from latentomics.solvers.pursuit import pursuit
 
 N_SAMPLES, N_ATOMS, K = 1000, 500, 15
 LENGTHS = (500, 5000)
 LAPS = 7
-FILE = {"n_genes": 35_000, "n_samples": 20_000}
-PARTS_OF_IT = (5_000, 20_000)  # samples
-N_GENES, BATCH = 2_000, 1_000  # of a covariance; samples
 
 
 def rows():
@@ -34,7 +27,7 @@ def rows():
     for length in LENGTHS:
         yield from pursuits(*coded(length))
     yield from factorizations()
-    yield from from_a_file()
+    yield from large_file.rows()
 
 
 def coded(length, random_state=0):
@@ -97,21 +90,3 @@ def factorizations():
         dtype = "float32" if "float32" in who else "float64"
         facts = {"seconds": seconds, "iterations": 10, "dtype": dtype}
         yield {"task": "SMAF, 10000 x 500, 500 modules", "who": who, **facts}
-
-
-def from_a_file():
-    """Yield time and memory of a covariance learned from batches of a large file."""
-    with TemporaryDirectory() as folder:
-        file = Archs4(write_archs4(Path(folder) / "made.h5", **FILE))
-        for n in PARTS_OF_IT:
-            names = list(file.samples.index[:n])
-            model, begin = LinearMMSE(device="cpu"), time.process_time()
-            tracemalloc.start()
-            for X in file.batches(BATCH, samples=names, genes=file.genes[:N_GENES]):
-                model.partial_fit(np.log2(1 + X.to_numpy()))
-            memory = tracemalloc.get_traced_memory()[1] / 2**30
-            tracemalloc.stop()
-            facts = {"seconds": time.process_time() - begin, "memory_gib": memory}
-            facts["iterations"] = -(-n // BATCH)
-            task = f"covariance from a file, {n} samples"
-            yield {"task": task, "who": "ours", "dtype": "float64", **facts}
