@@ -1,0 +1,241 @@
+"""Blind sensing with gene modules: learn sparse modules from measurements alone."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from latentomics.arrays import as_numpy, as_tensor, generator, resolve_device
+from latentomics.base import check_not_negative, check_whole
+from latentomics.sensing.base import Decoder
+from latentomics.sensing.blind_factors import BlindFactors
+from latentomics.sensing.smaf import first_modules
+from latentomics.solvers import iterate
+from latentomics.solvers.pursuit import pursuit_path
+
+# Where to start: a few factors, roughly, for the modules are fitted afterwards
+ROUGH = {"n_components": 5, "tol": 0.02, "max_iter": 60}
+
+
+class BlindModules(Decoder):
+    r"""Gene modules of profiles that nobody has seen, from different measurements.
+
+    .. math::
+        \min_{U, W \ge 0} \; \frac1E \sum_b \Big( \|Y_b - W_b U A_b^\top\|_b^2
+        + 2 \sigma^2 \|W_b\|_0 \Big) + \frac\lambda d \|U\|_1
+        \quad\text{with}\quad \|u_j\| = 1, \; \|w_i\|_0 \le k
+
+    :math:`\|R\|_b^2 = \operatorname{tr} R (A_b A_b^\top)^{-1} R^\top`, in which noise
+    of the profiles is as large in all directions, and :math:`E = \sum_b \|Y_b\|_b^2`
+    (book: ``eq-blind-modules``). As :class:`latentomics.sensing.SMAF`, but from batches
+    of measurements, each of another A: BCS-SMAF [1]. With one A for all, what A does
+    not see stays as it was at the start.
+
+    In turns: codes W by pursuit, a sample's old ones kept where they are better; then
+    each module by one proximal gradient step that cannot overshoot, as A whitened is a
+    projection. So no turn makes the sum above larger. A module in a sample must explain
+    the :math:`2 \sigma^2` that it costs, which is Mallows' rule [2].
+
+    The start decides which of many minima is found. [1] starts at random, within
+    clusters of samples that share some measurements. This starts from samples drawn at
+    random, as 5 factors decode them (:class:`BlindFactors`), since batches here need
+    not share any measurement.
+
+    Parameters
+    ----------
+    n_components : int, default=20
+        d, modules.
+    n_nonzero : int, default=5
+        k, at most so many modules a sample; at most the measurements of a batch.
+    lam : float, default=0.01
+        :math:`\lambda \ge 0`, no units: the share of E that the modules must explain
+        more, for their mean length in the L1 norm to be 1 more.
+    tol : float, default=0.02
+        Stop once a turn changes U by less than this share of its norm.
+    max_iter : int, default=50
+        Turns.
+    random_state : int, default=0
+    device : {"auto", "cpu", "cuda"}, default="auto"
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        U, from 0 up, rows of length 1; those that no sample used are as at their start.
+    codes_ : ndarray of shape (n_samples, n_components)
+        W of all batches, one after another, in the units of the profiles.
+    trace_ : Trace
+        The sum above after each turn, no units.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if a batch and its `A` do not fit together, or a parameter is out of
+        its range; there must be as many samples that seem to have a gene above 0 as
+        modules. In `decode`: also if `n_nonzero` is above the number of measurements.
+
+    References
+    ----------
+    [1] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
+    [2] Mallows (1973). Technometrics 15:661-675.
+    """
+
+    def __init__(
+        self,
+        n_components=20,
+        *,
+        n_nonzero=5,
+        lam=0.01,
+        tol=0.02,
+        max_iter=50,
+        random_state=0,
+        device="auto",
+    ):
+        self.n_components, self.n_nonzero, self.lam = n_components, n_nonzero, lam
+        self.tol, self.max_iter = tol, max_iter
+        self.random_state, self.device = random_state, device
+
+    def fit(self, batches, noise=0.0):
+        r"""Learn from measurements alone.
+
+        Parameters
+        ----------
+        batches : list of (Y, A)
+            Measurements of some samples, (n_samples, n_measurements), and what was
+            measured, (n_measurements, n_features).
+        noise : float, default=0.0
+            :math:`\sigma^2`, the variance of e, of each gene in each sample.
+        """
+        self._check_parameters(noise)
+        pairs = self._batches(batches)
+        self._check_fewest(min(A.shape[0] for _, A in pairs))
+        U = self._start(pairs, noise)
+        white = [whitened(Y, A) for Y, A in pairs]
+        energy = sum(Y.square().sum() for Y, _ in white)
+        given = white, energy, self.lam, 2 * noise
+        W = U.new_zeros(sum(len(Y) for Y, _ in white), len(U))
+        (U, W), self.trace_ = iterate(
+            lambda state: self._turn(state, *given),
+            (U, W),
+            lambda state: _objective(state, *given),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            look_every=1,
+        )
+        self.components_, self.codes_ = as_numpy(U), as_numpy(W)
+        return self
+
+    _batches = BlindFactors._batches  # reads and checks them
+
+    def _check_parameters(self, noise):
+        check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
+        check_not_negative(lam=self.lam, noise=noise)
+        check_whole(at_least=0, random_state=self.random_state)
+        resolve_device(self.device)
+
+    def _check_fewest(self, m):
+        if self.n_nonzero > m:
+            raise ValueError(
+                f"n_nonzero must be at most the {m} measurements; got {self.n_nonzero}"
+            )
+
+    def _start(self, pairs, noise):
+        """Return modules to start from, rows of length 1."""
+        few = min(ROUGH["n_components"], self.n_features_in_)
+        how = {"random_state": self.random_state, "device": self.device}
+        rough = BlindFactors(**{**ROUGH, "n_components": few}, **how)
+        pairs = [(as_numpy(Y), as_numpy(A)) for Y, A in pairs]
+        with warnings.catch_warnings():  # roughly is enough
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            rough.fit(pairs, noise)
+        X = np.concatenate([rough.decode(Y, A, noise) for Y, A in pairs])
+        n = (X > 0).any(axis=1).sum()
+        if self.n_components > n:
+            raise ValueError(
+                f"n_components must be at most the {n} samples that seem to have a "
+                f"gene above 0; got {self.n_components}"
+            )
+        X = as_tensor(X, device=self.device)
+        U = first_modules(X, self.n_components, generator(self.random_state))
+        return U / U.norm(dim=1, keepdim=True)
+
+    def _turn(self, state, white, energy, lam, price):
+        """Return better modules for better codes."""
+        U, W = state
+        parts = W.split([len(Y) for Y, _ in white])
+        found = [self._codes(U, *b, price) for b in white]
+        kept = [
+            _better(U, *b, price, new, old)
+            for b, new, old in zip(white, found, parts, strict=True)
+        ]
+        return _descend(U, kept, white, lam * energy / len(U)), torch.cat(kept)
+
+    def _codes(self, U, Y, P, price):
+        """Return codes of the number of modules that is worth its price."""
+        k = min(self.n_nonzero, len(U))
+        D, Y = as_numpy(U @ P.T), as_numpy(Y)
+        path = pursuit_path(D, Y, k, nonnegative=True, device=self.device)
+        left = [np.square(Y).sum(axis=1), *(path.residual(j + 1) for j in range(k))]
+        best = np.argmin([r + price * j for j, r in enumerate(left)], axis=0)
+        W = np.zeros((len(Y), len(U)))
+        for j in range(1, k + 1):
+            W[best == j] = path.codes(j)[best == j]
+        return as_tensor(W, device=self.device)
+
+    def _decode(self, Y, A, noise):
+        self._check_fewest(len(A))
+        U, Y, A = (as_tensor(M, device=self.device) for M in (self.components_, Y, A))
+        return as_numpy(self._codes(U, *whitened(Y, A), 2 * noise) @ U)
+
+
+def whitened(Y, A):
+    r"""Return :math:`Y (A A^\top)^{-1/2}` and the same of A, turned.
+
+    Rows of the second are orthonormal, but for those of 0 where A repeats itself.
+    """
+    left, s, P = torch.linalg.svd(A, full_matrices=False)
+    seen = s > torch.finfo(s.dtype).eps * max(A.shape) * s[0]
+    return Y @ left * torch.where(seen, 1 / s, 0), P * seen[:, None]
+
+
+def _cost(U, Y, P, price, W):
+    """Return what each sample is left with, and pays for its modules, (n,)."""
+    used = (W != 0).sum(dim=1, dtype=W.dtype)
+    return (Y - W @ (U @ P.T)).square().sum(dim=1) + price * used
+
+
+def _better(U, Y, P, price, new, old):
+    gain = _cost(U, Y, P, price, new) < _cost(U, Y, P, price, old)
+    return torch.where(gain[:, None], new, old)
+
+
+def _objective(state, white, energy, lam, price):
+    U, W = state
+    parts = W.split([len(Y) for Y, _ in white])
+    pairs = zip(white, parts, strict=True)
+    left = sum(_cost(U, *b, price, part).sum() for b, part in pairs)
+    return left / energy + lam * U.sum() / len(U)
+
+
+def _descend(U, W, white, price):
+    r"""Return modules after one proximal step of each, in turn.
+
+    As P P' = I, the misfit of module u curves by at most :math:`c = \sum_i w_i^2`:
+    the sum is at most :math:`c \|u - v\|^2 + \mu \|u\|_1` and a constant. Among
+    vectors from 0 up of length 1, v without :math:`\mu / 2c`, cut at 0 and scaled to
+    length 1, makes that least; or, if all of it is cut, the largest gene alone.
+    """
+    U = U.clone()
+    R = [Y - V @ (U @ P.T) for V, (Y, P) in zip(W, white, strict=True)]
+    for j, u in enumerate(U):
+        w = [V[:, j] for V in W]
+        c = sum(v.square().sum() for v in w)
+        pull = sum(v @ r @ P for v, r, (_, P) in zip(w, R, white, strict=True))
+        v = u + (pull - price / 2) / c
+        alone = torch.zeros_like(v).scatter(0, v.argmax(dim=0, keepdim=True), 1)
+        v = torch.where(v.max() > 0, v.clamp(min=0), alone)
+        step = torch.where(c > 0, v / v.norm() - u, 0)  # no sample uses it: it stays
+        for a, r, (_, P) in zip(w, R, white, strict=True):
+            r -= torch.outer(a, P @ step)
+        u += step
+    return U
