@@ -40,7 +40,8 @@ class BlindModules(Decoder):
     The start decides which of many minima is found. [1] starts at random, within
     clusters of samples that share some measurements. This starts from samples drawn at
     random, as 5 factors decode them (:class:`BlindFactors`), since batches here need
-    not share any measurement.
+    not share any measurement. A smaller sum need not mean better profiles: from least
+    squares instead of factors, turns may end below and decode worse.
 
     Parameters
     ----------
