@@ -89,9 +89,9 @@ def network_decoders(smaf, legacy, *, random_state=0, device="auto"):
     """Return what undoes one measurement, not fitted, on SMAF or without.
 
     `smaf` and `legacy` decode by SMAF, correctly and with the bug. "nn_paper" is the
-    network of the paper, and "nn_smaf_paper" its stack, both as trained there; "nn" and
-    "nn_smaf" have new noise at each step, and "nn_pearson" the loss that the paper
-    could not train.
+    network of the paper, and "nn_smaf_paper" its stack, both as trained there; "nn" has
+    new noise at each step, "nn_smaf" 16 noisy copies of each sample, and "nn_pearson"
+    the loss that the paper could not train.
     """
     given = {"random_state": random_state, "device": device}
     once = {"random_state": random_state}

@@ -59,7 +59,8 @@ class MLPDecoder(MeasurementDecoder):
     anew at each step. The other loss (book: ``eq-pearson-loss``) looks at the shape of
     a profile alone, so that its mean, and its distance from that mean, are guessed
     from the measurements by least squares afterwards. The paper [1] could not train
-    it: its gradient grows without end as outputs shrink, and is held at norm 1 here.
+    it: its gradient grows without end as outputs shrink. Here outputs begin at the mean
+    profile, and the gradient is held at norm 1.
 
     The network of the paper, as it was trained, is :class:`RegressorDecoder`'s default.
 

@@ -43,8 +43,8 @@ class RegressorDecoder(MeasurementDecoder):
 
     f is fitted once to training profiles and what was measured of them, each with one
     draw of the noise, as a laboratory would have them; the second form is the stack of
-    the paper [1] (book: ``eq-stack``). :class:`MLPDecoder` and :class:`StackedDecoder`
-    draw the noise anew all the time, which serves networks better.
+    the paper [1] (book: ``eq-stack``). :class:`MLPDecoder` draws the noise anew at each
+    step, and :class:`StackedDecoder` has many noisy copies: networks gain by that.
 
     Parameters
     ----------
