@@ -52,8 +52,14 @@ def test_part_v_is_as_fast_as_it_says():
     assert long["ours"] < long["spams"]
     smaf = stored["seconds"]["SMAF, 10000 x 500, 500 modules"]
     assert smaf["ours"] < smaf["spams"]
-    memory = stored["memory_gib"].filter(like="covariance")
-    assert memory.max() < 1.2 * memory.min()
+
+
+@pytest.mark.parametrize("what", ["covariance", "dictionary", "autoencoder"])
+def test_memory_does_not_grow_with_the_samples_of_a_file(what):
+    stored = table("speed").query("part == 'sensing'").set_index("task")
+    memory = stored["memory_gib"].dropna().filter(like=f"{what} of").to_list()
+    assert len(memory) == 2  # of 5,000 and of 20,000 samples
+    assert memory[1] < 1.2 * memory[0]
 
 
 @every_stamp
