@@ -45,11 +45,11 @@ def half_inverse(A):
     return vectors / values**0.5 @ vectors.T
 
 
-def started(batches, n_components=6, **given):
+def started(batches, n_components=6, noise=NOISE, **given):
     model = BlindModules(n_components, n_nonzero=3, **given)
     pairs = [tuple(map(as_tensor, pair)) for pair in batches]
     model.n_features_in_ = 14
-    return as_numpy(model._start(pairs, NOISE))
+    return as_numpy(model._start(pairs, noise))
 
 
 def cost(w, y, D):
@@ -177,8 +177,8 @@ def test_codes_are_worth_their_price(batches):
 
 
 def test_planted_modules_are_learned_from_many_different_sums():
-    # of 4 draws of data, squared error over that of 0: .12 to .14 with many A, .45 to
-    # .57 with one; of the mean .40 to .47, of least squares .72 to .76
+    # of 4 draws of data, squared error over that of 0: .10 to .15 with many A, .46 to
+    # .55 with one; of the mean .40 to .47, of least squares .72 to .76
     rng = np.random.default_rng(0)
     made = planted_modules(
         220, 60, n_modules=6, n_types=6, n_active=2, n_extra=0, random_state=0
@@ -196,12 +196,11 @@ def test_planted_modules_are_learned_from_many_different_sums():
 
 
 def test_the_start_is_of_samples_as_a_few_factors_decode_them(batches):
-    drawn = []
+    rough, drawn = BlindFactors(5, tol=0.02).fit(batches, 1.0), []
+    X = np.vstack([rough.decode(Y, A, 1.0) for Y, A in batches]).clip(min=0)
     for seed in (0, 1):
-        rough = BlindFactors(5, tol=0.02, max_iter=60, random_state=seed)
-        rough.fit(batches, NOISE)
-        X = np.vstack([rough.decode(Y, A, NOISE) for Y, A in batches]).clip(min=0)
-        cosine = started(batches, random_state=seed) @ X.T / np.linalg.norm(X, axis=1)
+        U = started(batches, noise=1.0, random_state=seed)
+        cosine = U @ X.T / np.linalg.norm(X, axis=1)
         assert_allclose(cosine.max(axis=1), 1)
         drawn.append(cosine.argmax(axis=1))
     assert [len(set(samples)) for samples in drawn] == [6, 6]
@@ -264,54 +263,3 @@ def test_devices_agree(batches, device):
         fitted(batches, device="cpu").components_,
         atol=1e-6,
     )
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"n_components": 0}, "n_components must be a whole number from 1 up; got 0"),
-        ({"n_components": 41}, "at most the 40 samples that seem to have .*; got 41"),
-        ({"n_nonzero": 2.5}, "n_nonzero must be a whole number from 1 up; got 2.5"),
-        ({"n_nonzero": 6}, "n_nonzero must be at most the 5 measurements; got 6"),
-        ({"lam": -0.1}, "lam must be a number from 0 up; got -0.1"),
-        ({"tol": -1}, "tol must be a number from 0 up; got -1"),
-        ({"max_iter": 0}, "max_iter must be a whole number from 1 up; got 0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
-        ({"device": "gpu"}, r"device must be one of \('auto', 'cpu', 'cuda'\)"),
-    ],
-)
-def test_bad_parameters_are_refused(batches, changed, message):
-    with pytest.raises(ValueError, match=message):
-        fitted(batches, **changed)
-
-
-@pytest.mark.parametrize(
-    ("batches", "message"),
-    [
-        ([], "batches must hold a pair"),
-        ([(np.ones((3, 2)), np.ones((3, 5)))], "each of 3 measurements; got 2"),
-        (
-            [(np.ones((3, 2)), np.ones((2, 5))), (np.ones((3, 2)), np.ones((2, 4)))],
-            "each of 5 genes; got 4",
-        ),
-        ([(np.ones((3, 5)), np.ones((5, 4)))], "at most as many rows as its 4 columns"),
-        ([(np.full((3, 2), np.nan), np.ones((2, 4)))], "Y must be finite"),
-        ([(-np.ones((3, 4)), np.eye(4))], "at most the 0 samples that seem to have"),
-    ],
-)
-def test_batches_that_do_not_fit_are_refused(batches, message):
-    with pytest.raises(ValueError, match=message):
-        BlindModules(1, n_nonzero=1).fit(batches)
-
-
-@pytest.mark.parametrize(
-    ("m", "genes", "noise", "message"),
-    [
-        (2, 14, 0.0, "n_nonzero must be at most the 2 measurements; got 3"),
-        (4, 13, 0.0, "each of 14 genes; got 13"),
-        (4, 14, -1.0, "noise must be a number from 0 up; got -1.0"),
-    ],
-)
-def test_what_cannot_be_decoded_is_refused(batches, m, genes, noise, message):
-    with pytest.raises(ValueError, match=message):
-        fitted(batches).decode(np.ones((2, m)), np.eye(m, genes), noise)

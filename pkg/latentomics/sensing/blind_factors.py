@@ -5,11 +5,13 @@ from math import log, pi
 import numpy as np
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, generator, randn, resolve_device
+from latentomics.arrays import as_numpy, as_tensor, resolve_device
 from latentomics.base import check_not_negative, check_whole
 from latentomics.sensing.base import read_measured
 from latentomics.sensing.linear import GaussianDecoder, linear_gain, safe_cholesky
 from latentomics.solvers import iterate
+
+RANK = 1e-10  # of the largest eigenvalue: directions below it no batch has seen
 
 
 class BlindFactors(GaussianDecoder):
@@ -23,14 +25,18 @@ class BlindFactors(GaussianDecoder):
     measurement for all would leave what it does not see unknown for ever; batches that
     are measured differently share the factors, and complete each other.
 
+    It starts from the mean that explains all sums best by least squares, the shortest
+    where several do (book: ``eq-blind-mean``), and from the principal directions of
+    what the sums tell beyond it; nothing is drawn at random. Stopped early, the factors
+    add little to that mean, as the likelihood rises slowly.
+
     Parameters
     ----------
     n_components : int, default=10
-        Factors.
+        Factors, at most the number of genes, and of samples.
     tol : float, default=1e-3
         Stop once a step changes V by less than this share of its norm.
-    max_iter : int, default=200
-    random_state : int, default=0
+    max_iter : int, default=500
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
@@ -59,12 +65,11 @@ class BlindFactors(GaussianDecoder):
         n_components=10,
         *,
         tol=1e-3,
-        max_iter=200,
-        random_state=0,
+        max_iter=500,
         device="auto",
     ):
         self.n_components, self.tol, self.max_iter = n_components, tol, max_iter
-        self.random_state, self.device = random_state, device
+        self.device = device
 
     def fit(self, batches, noise=0.0):
         """Learn from measurements alone.
@@ -78,14 +83,14 @@ class BlindFactors(GaussianDecoder):
             Variance of e, of each gene in each sample.
         """
         check_whole(n_components=self.n_components)
-        check_whole(at_least=0, random_state=self.random_state)
         check_not_negative(noise=noise)
         resolve_device(self.device)
         pairs = self._batches(batches)
-        g = self.n_features_in_
-        if self.n_components > g:
+        g, n = self.n_features_in_, sum(len(Y) for Y, _ in pairs)
+        if self.n_components > min(g, n):
             raise ValueError(
-                f"n_components must be at most the {g} genes; got {self.n_components}"
+                f"n_components must be at most the {g} genes, and the {n} samples; "
+                f"got {self.n_components}"
             )
         (V, mu, psi), self.trace_ = iterate(
             lambda state: _em_step(state, pairs, noise),
@@ -110,13 +115,15 @@ class BlindFactors(GaussianDecoder):
         return pairs
 
     def _start(self, pairs):
-        """Start from what least squares alone would say, and random loadings."""
-        rough = torch.cat([Y @ torch.linalg.pinv(A).T for Y, A in pairs])
+        """Return the directions, mean and rest that least squares alone would say."""
+        mu = _shared_mean(pairs)
+        rest = torch.cat([(Y - A @ mu) @ torch.linalg.pinv(A).T for Y, A in pairs])
+        # a batch sees this share of any direction, if its sums are random
         seen = np.mean([A.shape[0] / A.shape[1] for _, A in pairs])
-        mu, psi = rough.mean(dim=0) / seen, rough.var()
-        shape = len(mu), self.n_components
-        V = randn(*shape, generator=generator(self.random_state), like=mu)
-        return V * (psi / self.n_components).sqrt(), mu, psi
+        s, Vh = torch.linalg.svd(rest, full_matrices=False)[1:]
+        q = self.n_components
+        V = Vh[:q].T * s[:q] / (len(rest) ** 0.5 * seen)
+        return V, mu, rest.square().mean() / seen
 
     def _posterior(self, Y, A, noise):
         V, mu, Y, A = (
@@ -127,6 +134,19 @@ class BlindFactors(GaussianDecoder):
         gain, SAt = linear_gain(S, A, noise)
         variance = S.diagonal() - (gain * SAt).sum(dim=1)
         return as_numpy(mu + (Y - A @ mu) @ gain.T), as_numpy(variance)
+
+
+def _shared_mean(pairs):
+    r"""Return the shortest mean among those that explain all measurements best.
+
+    :math:`(\sum_b n_b A_b^+ A_b)^+ \sum_b \sum_i A_b^+ y_i`: least squares in which
+    noise of the profiles is as large in all directions (book: ``eq-blind-mean``).
+    """
+    inverses = [torch.linalg.pinv(A) for _, A in pairs]
+    known = list(zip(inverses, pairs, strict=True))
+    seen = sum(len(Y) * (P @ A) for P, (Y, A) in known)
+    told = sum(P @ Y.sum(dim=0) for P, (Y, _) in known)
+    return torch.linalg.pinv(seen, hermitian=True, rtol=RANK) @ told
 
 
 def _spread(V, psi, A, noise):

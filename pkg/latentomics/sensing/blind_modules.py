@@ -1,10 +1,7 @@
 """Blind sensing with gene modules: learn sparse modules from measurements alone."""
 
-import warnings
-
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import as_numpy, as_tensor, generator, resolve_device
 from latentomics.base import check_not_negative, check_whole
@@ -14,8 +11,8 @@ from latentomics.sensing.smaf import first_modules
 from latentomics.solvers import iterate
 from latentomics.solvers.pursuit import pursuit_path
 
-# Where to start: a few factors, roughly, for the modules are fitted afterwards
-ROUGH = {"n_components": 5, "tol": 0.02, "max_iter": 60}
+# Factors to start from, roughly: modules from settled ones decoded no better
+FACTORS, ROUGH = 5, 0.02
 
 
 class BlindModules(Decoder):
@@ -142,13 +139,11 @@ class BlindModules(Decoder):
 
     def _start(self, pairs, noise):
         """Return modules to start from, rows of length 1."""
-        few = min(ROUGH["n_components"], self.n_features_in_)
-        how = {"random_state": self.random_state, "device": self.device}
-        rough = BlindFactors(**{**ROUGH, "n_components": few}, **how)
+        n = sum(len(Y) for Y, _ in pairs)
+        few = min(FACTORS, self.n_features_in_, n)
+        rough = BlindFactors(few, tol=ROUGH, device=self.device)
         pairs = [(as_numpy(Y), as_numpy(A)) for Y, A in pairs]
-        with warnings.catch_warnings():  # roughly is enough
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            rough.fit(pairs, noise)
+        rough.fit(pairs, noise)
         X = np.concatenate([rough.decode(Y, A, noise) for Y, A in pairs])
         n = (X > 0).any(axis=1).sum()
         if self.n_components > n:
