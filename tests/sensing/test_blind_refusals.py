@@ -119,9 +119,17 @@ def test_a_batch_that_does_not_fit_is_refused(batches, model, second, message):
 
 def test_no_batch_is_refused(model):
     with pytest.raises(
-        ValueError, match=r"batches must hold a pair \(Y, A\); got none"
+        ValueError, match=r"batches must be a list of pairs \(Y, A\); got none"
     ):
         model.fit([])
+
+
+def test_what_is_no_list_of_pairs_is_refused(model):
+    Y, A = np.ones((3, 2)), np.ones((2, 8))
+    says = r"batches must be a list of pairs \(Y, A\); got a ndarray in it"
+    for wrong in (Y, (Y, A), [Y, A]):
+        with pytest.raises(ValueError, match=says):
+            model.fit(wrong)
 
 
 def test_profiles_without_a_gene_above_0_have_no_modules():

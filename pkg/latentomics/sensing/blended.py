@@ -40,7 +40,7 @@ class BlendedDecoder(Decoder):
     Raises
     ------
     ValueError
-        In `fit`: if there is no decoder, or `X` has fewer samples than folds.
+        In `fit`: if there is no decoder, or `X` has fewer than two samples a fold.
 
     References
     ----------

@@ -104,8 +104,10 @@ class BlindFactors(GaussianDecoder):
 
     def _batches(self, batches):
         pairs = list(batches)
-        if not pairs:
-            raise ValueError("batches must hold a pair (Y, A); got none")
+        wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
+        if wrong or not pairs:
+            got = f"a {type(wrong[0]).__name__} in it" if wrong else "none"
+            raise ValueError(f"batches must be a list of pairs (Y, A); got {got}")
         g = None
         for number, (Y, A) in enumerate(pairs):
             Y, A = read_measured(Y, A, g)
