@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -26,3 +27,13 @@ def test_intervals_hold_at_their_rate_whatever_the_distribution():
 def test_a_level_that_is_none_is_refused(level):
     with pytest.raises(ValueError, match="level must be a number between 0 and 1"):
         conformal_radius(np.ones((2, 2)), np.ones((2, 2)), level)
+
+
+def test_tables_whose_names_differ_are_refused(rng):
+    X = pd.DataFrame(rng.normal(size=(6, 3)), list("stuvwx"), list("abc"))
+    same = conformal_radius(X, X + 1, 0.5)
+    assert_allclose(same, conformal_radius(X, (X + 1).to_numpy(), 0.5))
+    with pytest.raises(ValueError, match="have the columns of X.* got 'c' in the pl"):
+        conformal_radius(X, X.iloc[:, ::-1])
+    with pytest.raises(ValueError, match="have the index of X.* got 'x' in the place"):
+        conformal_radius(X, X.iloc[::-1])

@@ -1,6 +1,7 @@
 """Intervals that need no model: how far off we were on profiles like these."""
 
 import numpy as np
+import pandas as pd
 
 from latentomics.sensing.base import read_profiles
 
@@ -30,7 +31,8 @@ def conformal_radius(X, X_hat, level=0.9):
     Raises
     ------
     ValueError
-        If shapes differ, an entry is not finite, or `level` is not between 0 and 1.
+        If shapes differ, or the names of rows or columns of two tables; if an entry is
+        not finite, or `level` is not between 0 and 1.
 
     References
     ----------
@@ -38,6 +40,7 @@ def conformal_radius(X, X_hat, level=0.9):
     """
     if not isinstance(level, float) or not 0 < level < 1:
         raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
+    _check_names(X, X_hat)
     X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
     if X.shape != X_hat.shape:
         raise ValueError(
@@ -47,3 +50,16 @@ def conformal_radius(X, X_hat, level=0.9):
     if rank > len(X):
         return np.full(X.shape[1], np.inf)
     return np.sort(np.abs(X - X_hat), axis=0)[rank - 1]
+
+
+def _check_names(X, X_hat):
+    """Raise ValueError for two tables whose rows or columns are not the same."""
+    for names in ("index", "columns"):
+        one, other = getattr(X, names, None), getattr(X_hat, names, None)
+        if isinstance(one, pd.Index) and isinstance(other, pd.Index):
+            if len(one) == len(other) and not one.equals(other):
+                i = int(np.argmax(one != other))
+                raise ValueError(
+                    f"X_hat must have the {names} of X, in its order; got "
+                    f"{other[i]!r} in the place of {one[i]!r}"
+                )
