@@ -153,6 +153,14 @@ def test_the_blend_is_the_best_or_close_to_it(data, behind):
     assert (found.loc["blend"] >= found.max() - behind).all()
 
 
+@pytest.mark.parametrize("data", ["gtex", "synthetic", "pbmc"])
+def test_the_wgan_is_above_the_training_mean_from_every_seed(data):
+    stored = table("sensing_tables").query("data == @data and decoder == 'correct'")
+    found = stored.pivot(index=["m", "seed"], columns="method", values="overall")
+    assert (found["wgan"] > found["training_mean"] + 0.05).all()
+    assert found.index.get_level_values("seed").nunique() >= 3
+
+
 def test_the_published_order_is_that_of_the_bug():
     found = sensing("legacy", "synthetic")
     assert (found.loc["svd"] < found.loc["k_svd"]).all()
