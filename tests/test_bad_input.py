@@ -1,7 +1,4 @@
-"""Each bad input on each estimator, and on ``read_table`` where a file can hold it.
-
-Every refusal is one sentence: which argument, what was allowed, what came.
-"""
+"""Bad input on each estimator, and ``read_table``: one sentence, what, allowed, got."""
 
 import re
 from contextlib import nullcontext

@@ -85,7 +85,8 @@ class BlindFactors(GaussianDecoder):
         check_whole(n_components=self.n_components)
         check_not_negative(noise=noise)
         resolve_device(self.device)
-        pairs = self._batches(batches)
+        pairs = read_batches(batches, self.device)
+        self.n_features_in_ = pairs[0][1].shape[1]
         g, n = self.n_features_in_, sum(len(Y) for Y, _ in pairs)
         if self.n_components > min(g, n):
             raise ValueError(
@@ -101,20 +102,6 @@ class BlindFactors(GaussianDecoder):
         )
         self.loadings_, self.mean_, self.left_ = as_numpy(V), as_numpy(mu), float(psi)
         return self
-
-    def _batches(self, batches):
-        pairs = list(batches)
-        wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
-        if wrong or not pairs:
-            got = f"a {type(wrong[0]).__name__} in it" if wrong else "none"
-            raise ValueError(f"batches must be a list of pairs (Y, A); got {got}")
-        g = None
-        for number, (Y, A) in enumerate(pairs):
-            Y, A = read_measured(Y, A, g)
-            g = A.shape[1]
-            pairs[number] = tuple(as_tensor(M, device=self.device) for M in (Y, A))
-        self.n_features_in_ = g
-        return pairs
 
     def _start(self, pairs):
         """Return the directions, mean and rest that least squares alone would say."""
@@ -136,6 +123,21 @@ class BlindFactors(GaussianDecoder):
         gain, SAt = linear_gain(S, A, noise)
         variance = S.diagonal() - (gain * SAt).sum(dim=1)
         return as_numpy(mu + (Y - A @ mu) @ gain.T), as_numpy(variance)
+
+
+def read_batches(batches, device):
+    """Return pairs of checked measurements and what was measured, as tensors."""
+    pairs = list(batches)
+    wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
+    if wrong or not pairs:
+        got = f"a {type(wrong[0]).__name__} in it" if wrong else "none"
+        raise ValueError(f"batches must be a list of pairs (Y, A); got {got}")
+    g = None
+    for number, (Y, A) in enumerate(pairs):
+        Y, A = read_measured(Y, A, g)
+        g = A.shape[1]
+        pairs[number] = tuple(as_tensor(M, device=device) for M in (Y, A))
+    return pairs
 
 
 def _shared_mean(pairs):

@@ -6,7 +6,7 @@ import torch
 from latentomics.arrays import as_numpy, as_tensor, generator, resolve_device
 from latentomics.base import check_not_negative, check_whole
 from latentomics.sensing.base import Decoder
-from latentomics.sensing.blind_factors import BlindFactors
+from latentomics.sensing.blind_factors import BlindFactors, read_batches
 from latentomics.sensing.smaf import first_modules
 from latentomics.solvers import iterate
 from latentomics.solvers.pursuit import pursuit_path
@@ -105,7 +105,8 @@ class BlindModules(Decoder):
             :math:`\sigma^2`, the variance of e, of each gene in each sample.
         """
         self._check_parameters(noise)
-        pairs = self._batches(batches)
+        pairs = read_batches(batches, self.device)
+        self.n_features_in_ = pairs[0][1].shape[1]
         self._check_fewest(min(A.shape[0] for _, A in pairs))
         U = self._start(pairs, noise)
         white = [whitened(Y, A) for Y, A in pairs]
@@ -122,8 +123,6 @@ class BlindModules(Decoder):
         )
         self.components_, self.codes_ = as_numpy(U), as_numpy(W)
         return self
-
-    _batches = BlindFactors._batches  # reads and checks them
 
     def _check_parameters(self, noise):
         check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)

@@ -19,8 +19,9 @@ def published_network(n_samples, random_state=0):
 
     Its rate of .001 and the 200 steps are scikit-learn's defaults. Its penalty of 1 is
     read as scikit-learn's `alpha`, half of which times the squared weights is divided
-    by the number of samples: a decay of torch's Adam of 1 would leave nothing of the
-    weights, and the published figures are not those of a mean.
+    by the number of samples. Read as the decay of torch's Adam, 1 left weights of norm
+    .07 of 26 on GTEx's tissues, and one answer for all samples (100 sums, 200 steps),
+    and the published figures are not those of a mean.
 
     References
     ----------
