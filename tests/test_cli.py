@@ -136,6 +136,31 @@ def test_publish_fills_the_results_folder(project):
     assert (project / "book/results/speed.csv").read_text() == "a\n1\n"
 
 
+def test_restamp_runs_the_part_again(project):
+    from latentomics.rerun.notebook import open_notebook
+    from latentomics.rerun.publish import fits, read_stamp
+
+    page = project / "notebooks/12-toy.md"
+    code = "from latentomics.rerun import report_table"
+    code += "\nimport pandas as pd\nreport_table('t', pd.DataFrame({'x': [lam]}))"
+    page.write_text(page.read_text() + f"\n```{{code-cell}} ipython3\n{code}\n```\n")
+    results = project / "book/results"
+    results.mkdir(parents=True)
+    assert call("run", "12-toy", "--grid", "seed=0,1", "--out", "runs").exit_code == 0
+    runs = [str(path) for path in (project / "runs").iterdir()]
+    assert call("publish", *runs).exit_code == 0
+    page.write_text(page.read_text().replace("[lam]", "[lam * 1.0]"))
+    assert not fits(read_stamp(results, "t"), open_notebook("12-toy"))
+    ran = call("restamp", "t", "--seed", "1", "--out", "again")
+    assert ran.exit_code == 0, ran.stderr
+    assert "t: 1 rows, largest difference 0 of" in ran.stdout
+    assert fits(read_stamp(results, "t"), open_notebook("12-toy"))
+    page.write_text(page.read_text().replace("* 1.0", "* 1.1"))
+    ran = call("restamp", "t", "--seed", "1", "--out", "again")
+    assert isinstance(ran.exception, ValueError)
+    assert "tolerance is 0; got t: 1 rows, largest difference 0.1" in str(ran.exception)
+
+
 def test_data_commands(monkeypatch):
     import pandas as pd
 

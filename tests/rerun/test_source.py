@@ -1,140 +1,228 @@
-"""The source hash: prose does not count, code does, imported or not."""
+"""The source hash: definitions count by name and syntax, wherever they stand."""
 
-from pathlib import Path
+import ast
 
 import pytest
 
-import latentomics
-from latentomics.rerun.source import (
-    essence,
-    imported_files,
-    imports,
-    loader_modules,
-    source_hash,
-)
+from latentomics.rerun.notebook import Notebook
+from latentomics.rerun.source import Reader, loaders, reached, resolve, source_hash
 
-ROOT = Path(latentomics.__file__).parent
-CODE = '''\
+CELL = "from latentomics.tool import answer\nanswer(2)"
+TOOL = '''\
 """Module."""
 
-import os
+import math
+from functools import cache
 
-# why
+from latentomics.base import LIMIT, Base
+
+HALF = 0.5
 
 
-class A:
-    """Class."""
+def helper(x):
+    """Prose."""
+    return math.sqrt(x) * HALF + LIMIT
 
-    def f(self):
-        """Two
-        lines."""
-        return 1  # kept
+
+class Answer(Base):
+    """Prose."""
+
+    scale: float = 1.0
+
+    def of(self, x: int) -> float:
+        # why
+        return helper(x) * self.scale
+
+
+@cache
+def answer(x):
+    return Answer().of(x)
+
+
+def unused(x):
+    return x - 1
 '''
+BASE = "LIMIT = 3\nOTHER = 4\n\n\nclass Base:\n    level = 1\n"
+FILES = {"tool.py": TOOL, "base.py": BASE}
 
 
-def test_essence_is_code_alone():
-    assert essence(CODE) == (
-        "import os\nclass A:\n    def f(self):\n        return 1  # kept"
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write a package of that name from file -> text, in place of the real one."""
+    root = tmp_path / "latentomics"
+    place = type("Spec", (), {"submodule_search_locations": [str(root)]})
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: place)
+    versions = iter(range(1, 100))
+
+    def write(**changed):
+        nonlocal root
+        root = tmp_path / f"v{next(versions)}" / "latentomics"
+        place.submodule_search_locations = [str(root)]
+        for name, text in {"__init__.py": "", **changed}.items():
+            file = root / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            (file.parent / "__init__.py").touch()
+
+    return write
+
+
+@pytest.fixture
+def hash_of(package, write_notebook):
+    def of(files, *cells):
+        package(**files)
+        return source_hash(write_notebook(*(cells or (CELL,))))
+
+    return of
+
+
+SAME = {
+    "a docstring": ("tool.py", '"""Prose."""\n    return math', "return math"),
+    "a comment": ("tool.py", "# why", "# because of this"),
+    "a hint": ("tool.py", "x: int) -> float", "x)"),
+    "blank lines": ("tool.py", "\n\n\nclass", "\n\n\n\nclass"),
+    "the way a number is written": ("tool.py", "HALF = 0.5", "HALF = 5e-1"),
+    "what nobody reaches": ("tool.py", "x - 1", "x - 2"),
+    "a constant nobody reaches": ("base.py", "OTHER = 4", "OTHER = 5"),
+    "one more import": ("tool.py", "import math\n", "import math\nimport os\n"),
+    "an alias": (
+        "tool.py",
+        "LIMIT, Base\n\nHALF = 0.5\n\n\ndef helper(x):\n"
+        '    """Prose."""\n    return math.sqrt(x) * HALF + LIMIT',
+        "LIMIT as TOP, Base\n\nHALF = 0.5\n\n\ndef helper(x):\n"
+        '    """Prose."""\n    return math.sqrt(x) * HALF + TOP',
+    ),
+    "a module in place of its name": (
+        "tool.py",
+        "import LIMIT, Base\n\nHALF = 0.5\n\n\ndef helper(x):\n"
+        '    """Prose."""\n    return math.sqrt(x) * HALF + LIMIT',
+        "import Base\nfrom latentomics import base\n\nHALF = 0.5\n\n\ndef helper(x):\n"
+        '    """Prose."""\n    return math.sqrt(x) * HALF + base.LIMIT',
+    ),
+}
+OTHER = {
+    "arithmetic": ("tool.py", "helper(x) *", "helper(x) +"),
+    "arithmetic of a helper": ("tool.py", "HALF + LIMIT", "HALF - LIMIT"),
+    "a constant": ("tool.py", "0.5", "0.6"),
+    "a constant of another module": ("base.py", "LIMIT = 3", "LIMIT = 4"),
+    "a base class": ("base.py", "level = 1", "level = 2"),
+    "a default": ("tool.py", "scale: float = 1.0", "scale: float = 2.0"),
+    "a decorator": ("tool.py", "@cache\n", ""),
+    "another library": ("tool.py", "import math\n", "import cmath as math\n"),
+    "what a module does on import": ("base.py", "OTHER = 4", "print(LIMIT)"),
+    "a statement more": ("tool.py", "return Answer()", "x += 1\n    return Answer()"),
+}
+
+
+def edited(file, old, new):
+    assert FILES[file].count(old) == 1
+    return FILES | {file: FILES[file].replace(old, new)}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_what_computes_nothing_does_not_count(hash_of, what):
+    assert hash_of(edited(*SAME[what])) == hash_of(FILES)
+
+
+@pytest.mark.parametrize("what", OTHER)
+def test_what_computes_counts(hash_of, what):
+    assert hash_of(edited(*OTHER[what])) != hash_of(FILES)
+
+
+def test_a_move_and_a_renamed_module_do_not_count(hash_of):
+    first = hash_of(FILES)
+    renamed = {"studies/instrument.py": TOOL, "base.py": BASE}
+    cell = CELL.replace("latentomics.tool", "latentomics.studies.instrument")
+    assert hash_of(renamed, cell) == first
+    answer = TOOL[TOOL.index("@cache") : TOOL.index("def unused")]
+    moved = {
+        "tool.py": TOOL.replace(answer, ""),
+        "front.py": "from functools import cache\n\n"
+        "from latentomics.tool import Answer\n\n" + answer,
+        "base.py": BASE,
+    }
+    assert hash_of(moved, CELL.replace(".tool", ".front")) == first
+    cell = "from latentomics import front\nfront.answer(2)"
+    assert hash_of(moved, cell) == first
+    passed_on = moved | {"rooms/__init__.py": "from ..front import answer as reply\n"}
+    cell = "from latentomics.rooms import reply as mine\nmine(2)"
+    assert hash_of(passed_on, cell) == first
+
+
+def test_a_function_of_the_name_of_its_module_is_the_function(package):
+    front = "from .pursuit import pursuit\n"
+    package(**{"rooms/__init__.py": front, "rooms/pursuit.py": "def pursuit(): 1\n"})
+    home, name = resolve("latentomics.rooms.pursuit")
+    assert (home.name, name) == ("latentomics.rooms.pursuit", "pursuit")
+
+
+def test_a_module_used_as_a_value_counts_whole(hash_of):
+    cell = "from latentomics import tool\ngetattr(tool, name)(2)"
+    whole = hash_of(FILES, cell)
+    assert hash_of(edited("tool.py", "x - 1", "x - 2"), cell) != whole
+    cell = "from latentomics import tool\ntool.answer(2)"
+    part = hash_of(FILES, cell)
+    assert hash_of(edited("tool.py", "x - 1", "x - 2"), cell) == part
+
+
+def test_pictures_do_not_count(hash_of):
+    cell = (
+        "from latentomics.plot.style import COLORS\n"
+        "from latentomics.rooms.figures import draw\ndraw(COLORS)"
     )
+    files = {"plot/style.py": "COLORS = 1\n", "rooms/figures.py": "def draw(x): x\n"}
+    other = {"plot/style.py": "COLORS = 2\n", "rooms/figures.py": "def draw(x): -x\n"}
+    assert hash_of(files, cell) == hash_of(other, cell)
+
+
+def test_an_unknown_name_is_no_error(hash_of):
+    assert hash_of({}, "import latentomics.nowhere\nlatentomics.nowhere.x()")
 
 
 @pytest.mark.parametrize(
-    "code",
-    [
-        'x = """\n\n# data\n"""',
-        'x = f"""\n\n# {1}\n"""',
-        'def f(): "short"',
-        "%matplotlib inline\n# magic",
-    ],
+    "code", ["try:\n    import fast\nexcept ImportError:\n    fast = None\n"]
 )
-def test_what_looks_like_prose_in_a_string_is_kept(code):
-    assert essence(code) == code
-
-
-def test_class_without_prose_keeps_its_string_values():
-    assert essence('def f():\n    x = "a"\n    "not a docstring"') == (
-        'def f():\n    x = "a"\n    "not a docstring"'
-    )
-
-
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ("import latentomics.linalg", ["latentomics.linalg"]),
-        ("from latentomics.linalg import svt", ["latentomics.linalg.svt"]),
-        ("def f():\n    import latentomics", ["latentomics"]),
-        ("import numpy\nfrom . import x", []),
-        ("import latentomics_other", []),
-        ("%magic\nimport latentomics", []),
-    ],
-)
-def test_imports_of_this_package(code, found):
-    assert imports(code) == found
-
-
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ("from .b import c", ["latentomics.a.b.c"]),
-        ("from . import b", ["latentomics.a.b"]),
-        ("from ..b import c", ["latentomics.b.c"]),
-    ],
-)
-def test_relative_imports_are_resolved(code, found):
-    assert imports(code, "latentomics.a") == found
-
-
-def names_of(code, names=()):
-    found = imported_files([code], ROOT, names)
-    return {file.relative_to(ROOT).as_posix() for file in found}
-
-
-def test_a_package_brings_in_all_that_it_offers():
-    names = names_of("from latentomics import linalg")
-    assert {"linalg/__init__.py", "linalg/spectral.py", "linalg/prox.py"} <= names
-    assert "cli.py" not in names
-
-
-def test_a_name_brings_in_the_module_that_defines_it_and_what_that_imports():
-    names = names_of("from latentomics.denoise import StablePCP")
-    assert {"denoise/stable_pcp.py", "solvers/loop.py", "arrays.py"} <= names
-    assert not {"denoise/__init__.py", "denoise/soft_impute.py"} & names
-
-
-def test_a_constant_of_a_package_brings_in_its_init():
-    assert names_of("from latentomics import __version__") == {"__init__.py"}
-
-
-def test_an_unknown_name_brings_in_nothing_else():
-    assert names_of("import latentomics.nowhere") == {"__init__.py"}
-
-
-def test_pictures_do_not_count():
-    names = names_of(
-        "from latentomics.plot import COLORS\n"
-        "from latentomics.denoise.figures import plot_matrix\n"
-        "from latentomics.metrics import spike_scores"
-    )
-    assert names == {"metrics/recovery.py"}
+def test_an_optional_import_counts(hash_of, code):
+    cell = "from latentomics.tool import go\ngo()"
+    use = "def go():\n    return fast\n"
+    first = hash_of({"tool.py": code + use}, cell)
+    assert hash_of({"tool.py": code.replace("None", "1") + use}, cell) != first
 
 
 def test_of_the_data_the_declared_loaders_count():
-    names = names_of("from latentomics.data import load")
-    assert not any(name.startswith("data/") for name in names)
-    modules = loader_modules(["rtdmf_fimm", "ctrpv2_auc"])
-    assert modules == ["latentomics.data.rtdmf", "latentomics.data.ctrpv2"]
-    assert {"data/rtdmf.py", "data/ctrpv2.py"} <= names_of("", modules)
+    assert loaders(["rtdmf_fimm", "ctrpv2_auc"]) == [
+        "latentomics.data.rtdmf.planted_set",
+        "latentomics.data.ctrpv2.ctrpv2_auc",
+    ]
+    names = {text.split(" = ")[0] for text in reached({"latentomics.data.load"})}
+    assert "load" in names
+    assert not {"planted_set", "ctrpv2_auc", "LOADERS"} & names
+    names = {text.split(" = ")[0] for text in reached(loaders(["ctrpv2_auc"]))}
+    assert "ctrpv2_auc" in names
 
 
-def test_report_brings_in_no_machinery():
-    assert names_of("from latentomics.rerun import report") == {"rerun/report.py"}
+def test_an_estimator_reaches_its_solver_and_not_its_neighbours():
+    names = {
+        text.split(" = ")[0] for text in reached({"latentomics.denoise.RobustPCA"})
+    }
+    assert {"RobustPCA", "admm", "iterate", "svt", "as_tensor"} <= names
+    assert not {"SoftImpute", "StablePCP", "as_strided"} & names
 
 
-def test_hash_sees_code_and_not_prose(write_notebook):
-    first = source_hash(write_notebook("x = 1"))
-    assert source_hash(write_notebook("# why\nx = 1\n\n")) == first
-    assert source_hash(write_notebook("x = 2")) != first
-    assert source_hash(write_notebook("x = 1", "y = 1")) != first
+def test_cells_count_without_prose(hash_of):
+    first = hash_of(FILES, CELL)
+    assert hash_of(FILES, "# why\n" + CELL + "\n\n") == first
+    assert hash_of(FILES, CELL.replace("2", "3")) != first
+    assert hash_of(FILES, CELL, "y = 1") != first
+    assert hash_of(FILES, CELL, "%magic 1") != hash_of(FILES, CELL, "%magic 2")
+
+
+def test_values_of_the_parameters_cell_do_not_count(write_notebook):
+    first = write_notebook("x = lam")
+    told, before = first.path.read_text(), source_hash(first)
+    assert "1.0  # metres" in told
+    first.path.write_text(told.replace("1.0  # metres", "2.0  # metres"))
+    assert source_hash(Notebook(first.path)) == before
 
 
 def test_what_follows_the_last_stored_table_does_not_count(write_notebook):
@@ -145,17 +233,10 @@ def test_what_follows_the_last_stored_table_does_not_count(write_notebook):
     assert source_hash(write_notebook("x = 1", table, "y = 1", table)) != first
 
 
-def test_hash_sees_the_package(write_notebook, tmp_path, monkeypatch):
-    package = tmp_path / "latentomics"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    module = package / "tool.py"
-    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-    notebook = write_notebook("import latentomics.tool")
-    hashes = []
-    for text in ["x = 1\n", '"""Prose."""\nx = 1\n', "x = 2\n"]:
-        module.write_text(text)
-        hashes.append(source_hash(notebook))
-    assert hashes[0] == hashes[1]
-    assert hashes[0] != hashes[2]
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [("x = 'a'", "x = b'a'"), ("x = 1", "x = 1.0"), ("x = a.b", "x = 'a.b'")],
+)
+def test_syntax_tells_values_apart(one, two):
+    texts = {Reader({}).text(ast.parse(code)) for code in (one, two)}
+    assert len(texts) == 2

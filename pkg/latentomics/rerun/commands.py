@@ -122,6 +122,42 @@ def publish(runs: Annotated[list[Path], typer.Argument(help="Finished run folder
 
 
 @app.command()
+def restamp(
+    table: Annotated[str, typer.Argument(help="Of book/results, as speed.")],
+    out: Out,
+    seed: Annotated[int | None, typer.Option(help="Which seed to run again.")] = None,
+    assigned: Assigned = (),
+    tolerance: Annotated[
+        float, typer.Option(help="Share of a column's largest number; 0 = exact.")
+    ] = 0.0,
+    cell_timeout: CellTimeout = 3600,
+):
+    """Run a part of a stored table again; renew its stamp if the numbers agree."""
+    from latentomics.rerun.notebook import find_folder, open_notebook
+    from latentomics.rerun.parameters import points
+    from latentomics.rerun.point import plan
+    from latentomics.rerun.publish import read_stamp
+    from latentomics.rerun.restamp import part_of
+    from latentomics.rerun.restamp import restamp as compare_and_stamp
+    from latentomics.rerun.run import run_point
+
+    results = find_folder().parent / "book/results"
+    stamp = read_stamp(results, table)
+    source = open_notebook(stamp["notebook"])
+    given = [*assigned, *([] if seed is None else [f"seed={seed}"])]
+    (stated,) = points(source.parameters, source.name, given)
+    point = plan(source, part_of(stamp, stated))
+    typer.echo(f"running {source.name} again with {stated}", err=True)
+    outcome = run_point(point, out, cell_timeout)
+    if outcome.error:
+        raise ValueError(f"{out / outcome.key}.failed: {outcome.error}")
+    for each in compare_and_stamp(
+        out / outcome.key, stamp, results, tolerance=tolerance
+    ):
+        typer.echo(each)
+
+
+@app.command()
 def execute(workers: Workers = None, cell_timeout: CellTimeout = 900):
     """Run every notebook of the book afresh and store its outputs in place."""
     from latentomics.rerun.cluster import open_client

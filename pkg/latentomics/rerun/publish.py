@@ -28,7 +28,7 @@ def publish(folders, notebook, results):
     list of Path
         The CSV files written.
     """
-    runs = [_read(Path(folder)) for folder in folders]
+    runs = [read_run(Path(folder)) for folder in folders]
     _check(runs, notebook)
     names = {name for run in runs for name in run["tables"]}
     if not names:
@@ -50,10 +50,11 @@ def fits(stamp, notebook):
 
 def notebook_of(folder):
     """Name the notebook whose finished run `folder` is."""
-    return _read(Path(folder))["notebook"]
+    return read_run(Path(folder))["notebook"]
 
 
-def _read(folder):
+def read_run(folder):
+    """Return what a finished run says of itself, with its tables as text by name."""
     if not is_whole(folder):
         raise ValueError(f"{folder} is no finished run")
     params, found = (
@@ -65,6 +66,20 @@ def _read(folder):
         for file in sorted(folder.glob("tables/*.csv"))
     }
     return params | found | {"key": folder.name, "tables": tables}
+
+
+def read_stamp(results, table):
+    """Return what the JSON beside a table of `results` says of where it came from.
+
+    Raises
+    ------
+    ValueError
+        If there is no such table; the message names those there are.
+    """
+    stamps = {path.stem: path for path in sorted(Path(results).glob("*.json"))}
+    if table not in stamps:
+        raise ValueError(f"table must be one of {', '.join(stamps)}; got {table!r}")
+    return json.loads(stamps[table].read_text(encoding="utf-8"))
 
 
 def _check(runs, notebook):

@@ -1,175 +1,245 @@
-"""A hash of what a notebook computes: its code and the package files it imports."""
+"""A hash of what a notebook computes: its code, and every definition it reaches."""
 
 import ast
 import hashlib
 import importlib.util
+from functools import cache
 from pathlib import Path
 
 from latentomics.rerun.notebook import code_cells
 
 PACKAGE = "latentomics"
-TABLE_OF_DATA = ("data", "datasets")  # names every loader, whoever needs it
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+TABLE_OF_DATA = "LOADERS"  # names every loader, whoever needs it
+IMPORTS = (ast.Import, ast.ImportFrom)
+DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+SILENT = {"ctx", "annotation", "returns", "type_comment", "kind"}  # compute nothing
 
 
 def source_hash(notebook):
-    """Return the sha256 of the code cells of `notebook` and of all they import.
+    """Return the sha256 of the code cells of `notebook` and of all that they reach.
 
-    Only files of this package count, found by walking import statements, never by
-    running anything. Docstrings, comment lines and blank lines do not count: better
-    prose keeps a stored result valid, another line of code does not. Nor does what
-    changes no number: pictures (`plot`, `figures`), and what a package offers beside
-    the names that are imported from it. Of the data sets, the loaders of those that
-    the notebook declares count. What a page does with its stored tables after the
-    last of them is reported cannot change them, and does not count either.
+    A function, class or constant of this package counts if a cell names it, or if
+    another that counts does; this is read from the syntax, nothing is run. It counts
+    by its own name and its syntax, not by its place: moving it, renaming its module,
+    and other docstrings, comments and type hints keep a stored result valid; another
+    line of arithmetic does not. What draws pictures (`plot`, modules of `figures`)
+    does not count, nor do the values in the parameters cell, which a stored result
+    states itself, nor what follows the last reported table. Of the data sets, the
+    loaders of those that the notebook declares count.
     """
-    cells = until_last_table([cell.source for cell in code_cells(notebook.node)])
-    root = Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0])
-    found = imported_files(cells, root, loader_modules(notebook.datasets))
-    parts = [("cell", essence(cell)) for cell in cells]
-    parts += [
-        (file.relative_to(root).as_posix(), essence(file.read_text(encoding="utf-8")))
-        for file in sorted(found)
+    cells = until_last_table(code_cells(notebook.node))
+    trees = [parsed(cell.source) for cell in cells]
+    reader = Reader({k: v for tree in trees for k, v in imported(tree).items()})
+    parts = [
+        "parameters"
+        if "parameters" in cell.metadata.get("tags", [])
+        else (reader.text(tree) if tree else cell.source.strip())
+        for cell, tree in zip(cells, trees, strict=True)
     ]
+    targets = {name for name in reader.mentioned if name.startswith(f"{PACKAGE}.")}
+    parts += sorted(reached(targets | set(loaders(notebook.datasets))))
     digest = hashlib.sha256()
-    for name, text in parts:
-        digest.update(f"{name}\n{text}\n\0".encode())
+    for part in parts:
+        digest.update(f"{part}\n\0".encode())
     return digest.hexdigest()
 
 
 def until_last_table(cells):
     """Return the cells up to the last that reports a table; all if none does."""
-    reporting = [i for i, cell in enumerate(cells) if "report_table(" in cell]
+    reporting = [i for i, cell in enumerate(cells) if "report_table(" in cell.source]
     return cells[: reporting[-1] + 1] if reporting else cells
 
 
-def loader_modules(datasets):
-    """Return the modules that read `datasets`, by dotted name."""
+def loaders(datasets):
+    """Return the dotted names of the functions that read `datasets`."""
     if not datasets:
         return []
     from latentomics.data.datasets import LOADERS
 
-    loaders = [LOADERS[name] for name in datasets]
-    return [getattr(loader, "func", loader).__module__ for loader in loaders]
+    found = [getattr(LOADERS[name], "func", LOADERS[name]) for name in datasets]
+    return [f"{loader.__module__}.{loader.__name__}" for loader in found]
 
 
-def imported_files(sources, root, names=()):
-    """Return the files under `root` that `sources` and `names` bring in."""
-    found = set()
-    todo = [*names, *(name for code in sources for name in imports(code))]
+def reached(targets):
+    """Return name and syntax of every definition that dotted names lead to, a set."""
+    todo, seen, found = list(targets), set(), set()
     while todo:
-        file = defining_file(todo.pop(), root)
-        if file is None or file in found or without_numbers(file, root):
+        target = todo.pop()
+        if target in seen:
             continue
-        found.add(file)
-        code = file.read_text(encoding="utf-8")
-        todo += imports(code, package_of(file, root))
+        seen.add(target)
+        module, name = resolve(target)
+        if module is None or module.silent or name == TABLE_OF_DATA:
+            continue
+        if name is None:  # a module as a value: anything in it may be used
+            todo += [f"{module.name}.{each}" for each in module.statements if each]
+            todo += module.imported.values()
+            continue
+        for bound in (name, ""):  # "": what the module does on import
+            for statement in module.statements.get(bound, ()):
+                reader = Reader(module.imported)
+                found.add(f"{bound} = {reader.text(statement)}")
+                todo += map(module.absolute, reader.mentioned)
     return found
 
 
-def without_numbers(file, root):
-    """Say whether `file` draws pictures, or is the table of all data sets."""
-    parts = file.relative_to(root).with_suffix("").parts
-    return parts[0] == "plot" or parts[-1] == "figures" or parts == TABLE_OF_DATA
+class Module:
+    """A file of the package: its top-level statements by the names they bind."""
+
+    def __init__(self, name, file):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        self.name, self.imported = name, imported(tree, package)
+        self.statements = {}
+        for statement in tree.body:
+            for bound, part in bindings(statement):
+                self.statements.setdefault(bound, []).append(part)
+
+    @property
+    def silent(self):
+        """Whether it draws pictures."""
+        parts = self.name.split(".")
+        return "plot" in parts[1:2] or parts[-1].endswith("figures")
+
+    def absolute(self, name):
+        """Return the dotted name of what a statement of this module mentions."""
+        return name if name.startswith(f"{PACKAGE}.") else f"{self.name}.{name}"
 
 
-def package_of(file, root):
-    """Return the dotted name that relative imports in `file` start from."""
-    return ".".join([PACKAGE, *file.relative_to(root).parent.parts])
+class Reader:
+    """Writes syntax in one form, and collects the names mentioned in it.
 
-
-def imports(code, here=None):
-    """List the dotted names of this package that `code`, in package `here`, imports."""
-    return [
-        f"{module}.{name}" if name else module
-        for module, name, _ in statements(code, here)
-    ]
-
-
-def statements(code, here=None):
-    """List (module, name, local name) of what `code` imports from this package."""
-    try:
-        nodes = list(ast.walk(ast.parse(code)))
-    except SyntaxError:  # a cell with a line magic imports nothing we could follow
-        return []
-    found = [
-        (a.name, "", "") for n in nodes if isinstance(n, ast.Import) for a in n.names
-    ]
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and (here or node.level == 0):
-            written = "." * node.level + (node.module or "")
-            module = importlib.util.resolve_name(written, here)
-            found += [(module, a.name, a.asname or a.name) for a in node.names]
-    return [each for each in found if each[0].split(".")[0] == PACKAGE]
-
-
-def defining_file(name, root):
-    """Return the file that a dotted name of this package comes from, or None.
-
-    A name that a package only passes on belongs to the module that defines it.
+    Names are written as their definitions have them, without module or alias.
     """
+
+    def __init__(self, imported):
+        self.imported, self.mentioned = imported, set()
+
+    def text(self, node):
+        """Return the syntax of a node without docstrings, hints and own imports."""
+        if isinstance(node, list):
+            return ",".join(filter(None, map(self.text, node)))
+        if isinstance(node, ast.Constant) or not isinstance(node, ast.AST):
+            return repr(getattr(node, "value", node))
+        if isinstance(node, IMPORTS) and own_imports(node):
+            return ""
+        names = chain(node)
+        if names:
+            return f"<{self._named(names)}>"
+        fields = {f: v for f, v in ast.iter_fields(node) if f not in SILENT}
+        if isinstance(node, (ast.Module, *DEFINITIONS)) and ast.get_docstring(node):
+            fields["body"] = node.body[1:]
+        written = (
+            f"{f}={self.text(v)}" for f, v in fields.items() if v not in ([], None)
+        )
+        return f"{type(node).__name__}({';'.join(written)})"
+
+    def _named(self, names):
+        first, *rest = names
+        target = self.imported.get(first)
+        if target is None:
+            self.mentioned.add(first)
+            return ".".join(names)
+        while rest and resolve(target)[1] is None:
+            target = f"{target}.{rest.pop(0)}"
+        self.mentioned.add(target)
+        last = resolve(target)[1] or target.rpartition(".")[2]
+        return ".".join([last, *rest])
+
+
+def chain(node):
+    """Return ["a", "b", "c"] of the expression ``a.b.c``, None of any other."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else None
+
+
+def bindings(statement):
+    """Yield (name, statement) for each name that a top-level statement binds.
+
+    ("", statement) if it binds none; nothing for docstrings and the package's own
+    imports. An import of two names is taken apart.
+    """
+    if isinstance(statement, IMPORTS):
+        for alias in [] if own_imports(statement) else statement.names:
+            alone = type(statement)(**{**vars(statement), "names": [alias]})
+            yield (alias.asname or alias.name).split(".")[0], alone
+    elif isinstance(statement, DEFINITIONS):
+        yield statement.name, statement
+    elif not isinstance(statement, ast.Expr) or not isinstance(
+        statement.value, ast.Constant
+    ):
+        stored = {
+            n.id
+            for n in ast.walk(statement)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        inside = [
+            n for n in ast.walk(statement) if isinstance(n, DEFINITIONS + IMPORTS)
+        ]
+        stored |= {name for n in inside for name, _ in bindings(n)}
+        for name in stored or {""}:
+            yield name, statement
+
+
+def imported(tree, package=None):
+    """Map local names to the dotted names of this package that they stand for."""
+    found = {}
+    for node in ast.walk(tree) if tree else ():
+        if isinstance(node, ast.Import):
+            for alias in own_imports(node):
+                local = alias.asname or PACKAGE
+                found[local] = alias.name if alias.asname else PACKAGE
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            written = "." * node.level + (node.module or "")
+            module = importlib.util.resolve_name(written, package)
+            if module.split(".")[0] == PACKAGE:
+                found |= {a.asname or a.name: f"{module}.{a.name}" for a in node.names}
+    return found
+
+
+def own_imports(node):
+    """Return the aliases of an import statement that come from this package."""
+    if isinstance(node, ast.ImportFrom):
+        own = node.level or node.module.split(".")[0] == PACKAGE
+        return node.names if own else []
+    return [alias for alias in node.names if alias.name.split(".")[0] == PACKAGE]
+
+
+def resolve(target):
+    """Return the `Module` that defines a dotted name, and the name it has there.
+
+    The name is None for a module itself; the module is None where there is none.
+    """
+    parent, _, name = target.rpartition(".")
+    home = module_of(parent) if parent else None
+    if home and name in home.statements:
+        return home, name
+    if home and home.imported.get(name, target) != target:
+        return resolve(home.imported[name])
+    return module_of(target), None
+
+
+def module_of(name):
+    """Return the `Module` of a dotted name, None if no file has it."""
+    root = Path(importlib.util.find_spec(PACKAGE).submodule_search_locations[0])
     path = root.joinpath(*name.split(".")[1:])
     for file in (path.with_name(path.name + ".py"), path / "__init__.py"):
         if file.is_file():
-            return file
-    parent, _, wanted = name.rpartition(".")
-    if not parent:
-        return None
-    file = defining_file(parent, root)
-    if file is None or file.name != "__init__.py":
-        return file
-    code = file.read_text(encoding="utf-8")
-    for module, original, local in statements(code, package_of(file, root)):
-        if local == wanted:
-            return defining_file(f"{module}.{original}", root)
-    return file
+            return _module(name, file, file.stat().st_mtime_ns)
+    return None
 
 
-def essence(code):
-    """Return `code` without docstrings, comment lines, blank lines and line ends.
+@cache
+def _module(name, file, mtime):
+    return Module(name, file)
 
-    Works on line ranges rather than on a printed syntax tree, which differs between
-    Python versions.
-    """
+
+def parsed(code):
+    """Return the syntax tree of a cell, None for one with a line magic."""
     try:
-        tree = ast.parse(code)
+        return ast.parse(code)
     except SyntaxError:
-        return code.strip()
-    spoken, literal = _docstring_lines(tree), _string_lines(tree)
-    lines = [
-        line.rstrip()
-        for number, line in enumerate(code.split("\n"), start=1)
-        if number in literal - spoken or _counts(line) and number not in spoken
-    ]
-    return "\n".join(lines)
-
-
-def _counts(line):
-    return bool(line.strip()) and not line.lstrip().startswith("#")
-
-
-def _docstring_lines(tree):
-    documented = (
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, DOCUMENTED)
-        and ast.get_docstring(node, clean=False) is not None
-        and getattr(node, "lineno", 0) < node.body[0].lineno  # not "def f(): 'doc'"
-    )
-    return {
-        line
-        for node in documented
-        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
-    }
-
-
-def _string_lines(tree):
-    """Lines inside a string, where a blank or a leading # means something."""
-    strings = (
-        n
-        for n in ast.walk(tree)
-        if isinstance(n, ast.JoinedStr)
-        or isinstance(n, ast.Constant)
-        and isinstance(n.value, str | bytes)
-    )
-    return {line for n in strings for line in range(n.lineno, n.end_lineno + 1)}
+        return None

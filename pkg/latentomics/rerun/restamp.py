@@ -1,0 +1,175 @@
+"""Prove on a part of a stored table that the code of today still makes it."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from latentomics.rerun.publish import read_run
+from latentomics.rerun.run import write_json
+
+CLOCKS = ("seconds",)  # columns that no two runs share
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the rerun part of one table compares with the stored one."""
+
+    table: str
+    rows: int
+    difference: float  # largest, in shares of the column's largest number
+    where: str  # column and row of it
+
+    def __str__(self):
+        place = f", in {self.where}" if self.difference else ""
+        return (
+            f"{self.table}: {self.rows} rows, largest difference "
+            f"{self.difference:.2g} of the column's largest number{place}"
+        )
+
+
+def part_of(stamp, stated):
+    """Return all parameters of the part of a stored table to run again.
+
+    Parameters
+    ----------
+    stamp : dict
+        What ``TABLE.json`` says.
+    stated : dict
+        The values that single out the part: one of those stored for each parameter
+        that differs between the runs behind the table. Others may be given too.
+
+    Raises
+    ------
+    ValueError
+        If such a parameter is not stated, or the table has no runs with that value.
+    """
+    values = dict(stamp["parameters"])
+    for name, stored in values.items():
+        if not isinstance(stored, list):
+            continue
+        if name not in stated:
+            raise ValueError(
+                f"state which {name} to run again, one of "
+                f"{', '.join(map(str, stored))}; got none"
+            )
+        if stated[name] not in stored:
+            raise ValueError(
+                f"{name} must be one of {', '.join(map(str, stored))}, which the table "
+                f"was made from; got {stated[name]}"
+            )
+    return values | stated
+
+
+def restamp(folder, stamp, results, *, tolerance=0.0):
+    """Compare a finished run with its part of the stored tables; stamp if they agree.
+
+    All tables of the notebook are compared, and all or none are stamped. A stamp
+    keeps the list of such proofs: the part, the difference found and the tolerance.
+
+    Parameters
+    ----------
+    folder : Path
+        The run of that part, made by the code of today.
+    stamp : dict
+        What the JSON beside one of the tables says.
+    results : Path
+        ``book/results`` of the project.
+    tolerance : float, default=0.0
+        Largest difference allowed in a column of numbers, as a share of its largest
+        number. 0 = to the last digit.
+
+    Returns
+    -------
+    list of Comparison
+
+    Raises
+    ------
+    ValueError
+        If a table has other rows, other columns or other words, or a number differs
+        by more than the tolerance.
+    """
+    run = read_run(Path(folder))
+    part = {
+        name: run["parameters"][name]
+        for name, stored in stamp["parameters"].items()
+        if isinstance(stored, list) or stored != run["parameters"][name]
+    }
+    found = [
+        compare(name, _read(results / f"{name}.csv"), _read(io.StringIO(text)), part)
+        for name, text in run["tables"].items()
+    ]
+    for each in found:
+        if not each.difference <= tolerance:
+            raise ValueError(f"tolerance is {tolerance:g}; got {each}")
+    for each in found:
+        path = results / f"{each.table}.json"
+        old = json.loads(path.read_text(encoding="utf-8"))
+        proof = {
+            "part": part,
+            "rows": each.rows,
+            "difference": each.difference,
+            "tolerance": tolerance,
+            "version": run["version"],
+            "device": run["device"],
+        }
+        new = {"source_hash": run["source_hash"], "data": run["data"]}
+        write_json(path, old | new | {"restamped": [*old.get("restamped", []), proof]})
+    return found
+
+
+def compare(name, stored, fresh, part):
+    """Return the `Comparison` of a fresh table with its part of the stored one."""
+    for column in set(part) & set(stored.columns):
+        stored = stored[[_same(cell, part[column]) for cell in stored[column]]]
+    columns = [c for c in stored.columns if c in fresh.columns]
+    missing = set(stored.columns) - set(columns) - set(part)
+    added = set(fresh.columns) - set(columns)
+    if missing or added:
+        raise ValueError(
+            f"{name} must have the columns stored; got {sorted(added)} in place of "
+            f"{sorted(missing)}"
+        )
+    if len(stored) != len(fresh):
+        raise ValueError(
+            f"{name} must have the {len(stored)} rows stored for {part}; "
+            f"got {len(fresh)}"
+        )
+    largest, where = 0.0, ""
+    for column in columns:
+        if column in CLOCKS:
+            continue
+        apart = _apart(name, column, stored[column].to_list(), fresh[column].to_list())
+        if apart.size and apart.max() > largest:
+            largest, where = float(apart.max()), f"{column}, row {apart.argmax()}"
+    return Comparison(name, len(fresh), largest, where)
+
+
+def _apart(name, column, old, new):
+    """Return differences cell by cell, in shares of the largest number stored."""
+    numbers = [pd.to_numeric(pd.Series(x), errors="coerce") for x in (old, new)]
+    words = [~number.notna() for number in numbers]
+    for row, (a, b) in enumerate(zip(old, new, strict=True)):
+        if a != b and (words[0][row] or words[1][row]):
+            raise ValueError(
+                f"{name} must have {a!r} in {column}, row {row}, as stored; got {b!r}"
+            )
+    gap = np.abs(numbers[0] - numbers[1]).fillna(0).to_numpy()
+    size = np.abs(numbers[0]).replace(np.inf, np.nan).max()
+    return gap / (size if size > 0 else 1.0)
+
+
+def _same(cell, value):
+    """Whether the text of a cell stands for a value."""
+    try:
+        return float(cell) == float(value)
+    except ValueError:
+        return cell == str(value)
+
+
+def _read(text):
+    """Read a table as text, so that every digit stays as it was written."""
+    return pd.read_csv(text, dtype=str, keep_default_na=False)

@@ -1,0 +1,137 @@
+"""A stamp is renewed by a rerun that gives the stored numbers, and by nothing else."""
+
+import json
+
+import pytest
+
+from latentomics.rerun.point import plan
+from latentomics.rerun.publish import fits, publish, read_stamp
+from latentomics.rerun.restamp import part_of, restamp
+from latentomics.rerun.run import write_json
+
+HEADER = """\
+# A toy
+```{code-cell} ipython3
+:tags: [parameters]
+scale: str = "paper"  # or teaching
+word: str = "a"  # of the case
+seed: int = 7  # draws
+device: str = "cpu"  # where
+```
+"""
+ROWS = "case,value,p,seconds\nx,{},1e-9,3\ny,-2.5,,4\n"
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def make_run(write_notebook, tmp_path):
+    def make(code, seed, text):
+        notebook = write_notebook(code, header=HEADER)
+        point = plan(notebook, {"seed": seed})
+        folder = tmp_path / "runs" / point.key
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        for name in ("speed", "size"):
+            (folder / f"tables/{name}.csv").write_text(text)
+        write_json(folder / "params.json", point.describe())
+        found = {"metrics": {}, "seconds": 2.5, "device": "cpu"}
+        write_json(folder / "metrics.json", found)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def stored(make_run, write_notebook, results):
+    """Two tables of two seeds, made by ``x = 1``; then their stamp."""
+    runs = [make_run("x = 1", seed, ROWS.format(0.5 + seed)) for seed in (0, 1)]
+    publish(runs, write_notebook("x = 1", header=HEADER), results)
+    return read_stamp(results, "speed")
+
+
+def stamps(results):
+    return [json.loads((results / f"{n}.json").read_text()) for n in ("size", "speed")]
+
+
+def test_equal_numbers_renew_every_stamp_of_the_run(
+    stored, make_run, write_notebook, results
+):
+    notebook = write_notebook("x = 2", header=HEADER)
+    assert not fits(stored, notebook)
+    text = ROWS.format("5e-1").replace(",4", ",9")  # another clock
+    tables = [path.read_text() for path in sorted(results.glob("*.csv"))]
+    found = restamp(make_run("x = 2", 0, text), stored, results)
+    assert {each.table for each in found} == {"speed", "size"}
+    assert [each.rows for each in found] == [2, 2]
+    assert tables == [path.read_text() for path in sorted(results.glob("*.csv"))]
+    for stamp in stamps(results):
+        assert fits(stamp, notebook)
+        assert stamp["parameters"] == stored["parameters"]
+        (proof,) = stamp["restamped"]
+        assert proof["part"] == {"seed": 0}
+        assert (proof["rows"], proof["difference"], proof["tolerance"]) == (2, 0, 0)
+    restamp(make_run("x = 3", 1, ROWS.format(1.5)), stored, results)
+    assert [len(stamp["restamped"]) for stamp in stamps(results)] == [2, 2]
+
+
+WRONG = {
+    "a number": (ROWS.format(0.50001), "got s.*: 2 rows, largest difference 4e-06 of"),
+    "a small number": (ROWS.format(0.5).replace("1e-9", "2e-9"), "difference 1 of"),
+    "a word": (ROWS.format(0.5).replace("y", "z"), "must have 'y' in case, row 1, as"),
+    "a gap": (ROWS.format("nan"), "must have '0.5' in value, row 0, as stored; got"),
+    "a filled gap": (ROWS.format(0.5).replace(",,", ",1,"), "must have '' in p, row 1"),
+    "a row more": (ROWS.format(0.5) + "y,1,1,1\n", "must have the 2 rows stored for"),
+    "a column": (
+        ROWS.format(0.5).replace("p,", "q,"),
+        r"got \['q'\] in place of \['p'",
+    ),
+    "infinity": (ROWS.format("inf"), "largest difference inf"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_another_table_is_not_stamped(what, stored, make_run, results):
+    text, says = WRONG[what]
+    before = stamps(results)
+    with pytest.raises(ValueError, match=says):
+        restamp(make_run("x = 2", 0, text), stored, results)
+    assert stamps(results) == before
+
+
+def test_a_tolerance_is_a_share_of_the_largest_number(stored, make_run, results):
+    run = make_run("x = 2", 0, ROWS.format(0.51))  # .01 of 2.5 is .004
+    with pytest.raises(
+        ValueError, match=r"tolerance is 0.0039; got .* in value, row 0"
+    ):
+        restamp(run, stored, results, tolerance=0.0039)
+    (found, _) = restamp(run, stored, results, tolerance=0.0041)
+    assert found.difference == pytest.approx(0.004)
+    assert stamps(results)[0]["restamped"][0]["tolerance"] == 0.0041
+
+
+def test_one_differing_table_keeps_all_from_being_stamped(stored, make_run, results):
+    run, before = make_run("x = 2", 0, ROWS.format(0.5)), stamps(results)
+    (run / "tables/speed.csv").write_text(ROWS.format(0.6))
+    with pytest.raises(ValueError, match="speed: 2 rows"):
+        restamp(run, stored, results)
+    assert stamps(results) == before
+
+
+def test_the_part_must_be_stated_and_stored():
+    stamp = {"parameters": {"seed": [0, 1], "word": ["a", "b"], "lam": 2.0}}
+    part = part_of(stamp, {"seed": 1, "word": "a", "lam": 3.0})
+    assert part == {"seed": 1, "word": "a", "lam": 3.0}
+    with pytest.raises(ValueError, match="state which word to run again, one of a, b;"):
+        part_of(stamp, {"seed": 1})
+    with pytest.raises(ValueError, match="seed must be one of 0, 1, which .* got 2"):
+        part_of(stamp, {"seed": 2, "word": "a"})
+
+
+def test_an_unknown_table_is_refused(stored, results):
+    with pytest.raises(ValueError, match="table must be one of size, speed; got 'x'"):
+        read_stamp(results, "x")
