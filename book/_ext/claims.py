@@ -1,30 +1,36 @@
 """The ledger of claims: ``book/claims.yml`` with our numbers looked up, as a page.
 
 An entry says what a paper claims and names our numbers, each by where it is stored: a
-metric that a notebook reported, or a cell of a results table. `holds_if` compares them,
-so that no verdict is an opinion; the test of the ledger recomputes every one.
+metric that a notebook reported, or a cell of a results table. Its verdict follows from
+them by `holds_if` and `partly_if`, which the page prints too; a test computes it anew.
 """
 
 import functools
+import re
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
 import yaml
+from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from latentomics.rerun.harvest import harvest
 
 BOOK = Path(__file__).parents[1]
 NOTEBOOKS = BOOK.parent / "notebooks"
-VERDICTS = ("holds", "partly", "does not hold", "data closed")
-HEAD = "| claim | ours | verdict |\n|---|---|---|\n"
+COMPUTED = ("holds", "partly", "does not hold")
+VERDICTS = (*COMPUTED, "suspended", "data closed")
+# what a paper says; and what it does not, but its readers may ask
+KINDS = ("claim", "our question")
+WORDS = {"_": " ", "&": "and", "|": "or", "*": "×", "-": "−", "==": "="}
 
 
 def read_claims(path=BOOK / "claims.yml"):
-    """Return the entries, a list of dict."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Return the entries, a list of dict; `kind` is added where it is left out."""
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return [{"kind": KINDS[0], **entry} for entry in entries]
 
 
 def numbers(claim):
@@ -56,10 +62,13 @@ TAKES = {
 }
 
 
-def verdict_is_true(claim):
-    """Say whether `holds_if`, over our numbers, agrees with the verdict."""
-    true = bool(pd.eval(claim["holds_if"], local_dict=numbers(claim), engine="python"))
-    return true == (claim["verdict"] == "holds")
+def verdict(claim):
+    """Compute the verdict: the first rule that is true of our numbers, or neither."""
+    ours = numbers(claim)
+    for word, rule in (("holds", "holds_if"), ("partly", "partly_if")):
+        if rule in claim and pd.eval(claim[rule], local_dict=ours, engine="python"):
+            return word
+    return "does not hold"
 
 
 @functools.cache
@@ -76,32 +85,54 @@ def table(name):
 
 
 class Claims(SphinxDirective):
-    """``{claims}``: the entries of one paper as a table."""
+    """``{claims}``: the entries of one paper, then our questions about it."""
 
     required_arguments = 1
 
     def run(self):
-        """Write the table in Markdown and let the parser of the page read it."""
+        """Write each entry in Markdown and let the parser of the page read it."""
         self.env.note_dependency(str(BOOK / "claims.yml"))
         mine = [c for c in read_claims() if c["paper"] == self.arguments[0]]
-        text = HEAD + "\n".join(map(row, mine))
-        return self.parse_text_to_nodes(text)
+        asked = [self.box(c) for c in mine if c["kind"] == "our question"]
+        title = nodes.rubric(text="Questions of ours: the paper does not claim this")
+        said = [self.box(c) for c in mine if c["kind"] == "claim"]
+        return [*said, title, *asked] if asked else said
+
+    def box(self, claim):
+        """Return one entry, to which a link can point."""
+        name = f"claim-{claim['id']}"
+        text = self.parse_text_to_nodes(entry(claim))
+        return nodes.container("", *text, ids=[name], classes=["claim"])
 
 
-def row(claim):
-    """Return one line of the table."""
-    ours = "; ".join(
-        f"{name.replace('_', ' ')} {neat(value)}"
-        for name, value in numbers(claim).items()
-    )
-    said = f"{claim['claim']}. *{claim['where']}: {claim['theirs']}.*"
-    verdict = f"**{claim['verdict']}**: {claim['why']} {{ref}}`{claim['chapter']}`"
-    return f"| {said} | {ours} | {verdict} |"
+def entry(claim):
+    """Return one entry as a definition list."""
+    found = [f"{words(name)} {neat(value)}" for name, value in numbers(claim).items()]
+    lines = [
+        claim["claim"][0].upper() + claim["claim"][1:],
+        f": **{claim['verdict']}**: {claim['why']} {{ref}}`{claim['chapter']}`",
+        f": *paper* ({claim['where']}): {claim['theirs']}",
+    ]
+    if found:
+        lines.append(f": *ours*: {'; '.join(found)}")
+    if claim["verdict"] in COMPUTED:
+        rules = [
+            words(f"{r} {claim[r]}") for r in ("holds_if", "partly_if") if r in claim
+        ]
+        lines.append(f": *rule*: {'; '.join(rules)}")
+    return "\n".join(lines)
+
+
+def words(code):
+    """Return an expression or a name of `claims.yml` as a reader would say it."""
+    return re.sub(r"==|[_&|*-]", lambda sign: WORDS[sign[0]], code)
 
 
 def neat(value):
-    """Print a number with three digits, without an exponent where none is needed."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    """Print a number with three digits, without an exponent."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, 3, fractional=False, trim="-")
 
 
 def setup(app):

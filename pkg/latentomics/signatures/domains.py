@@ -70,7 +70,7 @@ def two_domains(
     Each side is then resampled: a line is drawn, as often from each class, and its
     mutations are drawn anew from its profile. Patients are drawn without repetition;
     those that are not in the fit are for testing, unless the fit has patients of its
-    own. Resampling after the split, not before it as in the paper, keeps copies of
+    own. Resampling after the split, not before it, keeps copies of
     one line on one side.
 
     Parameters
