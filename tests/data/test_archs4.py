@@ -339,6 +339,32 @@ def test_a_file_of_another_kind(tmp_path):
         Archs4(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "got"), [("id,g1", "beginning is none"), ("", "empty")]
+)
+def test_a_table_is_no_archs4_file(text, got, tmp_path):
+    (tmp_path / "my.csv").write_text(text)
+    says = f"my.csv is damaged .*path must be an HDF5 file of ARCHS4, and it.* {got}"
+    with pytest.raises(DamagedFile, match=says):
+        Archs4(tmp_path / "my.csv")
+
+
+@pytest.mark.parametrize("name", ["samples", "genes"])
+def test_one_name_is_no_list(name, made):
+    with pytest.raises(ValueError, match=f"{name} of a.h5 must be a list .*got 'TP53'"):
+        made.read(**{name: "TP53"})
+
+
+def test_names_in_two_dimensions_are_no_list(tmp_path):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        del file["meta/genes"]
+        file["meta/genes"] = np.array([[b"A", b"B"]])
+    says = "/meta/genes of a.h5 must be a list of texts; got shape"
+    with pytest.raises(ValueError, match=says):
+        Archs4(path)
+
+
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="path must be a file; found none at"):
         Archs4(tmp_path / "b.h5")

@@ -192,3 +192,10 @@ def test_without_the_extra_the_message_says_what_to_install(toy, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(ImportError, match=r"pip install 'latentomics\[data\]'"):
         fetch("toy")
+
+
+def test_one_name_where_a_list_is_wanted_and_the_reverse():
+    with pytest.raises(ValueError, match="names must be a list of names; got 'toy'"):
+        verify("toy")
+    with pytest.raises(ValueError, match=r"name must be a data set.*got \['toy'\]"):
+        fetch(["toy"])

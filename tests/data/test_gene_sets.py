@@ -1,5 +1,6 @@
 from importlib import import_module
 
+import pandas as pd
 import pytest
 
 from latentomics.data import load, membership
@@ -56,6 +57,10 @@ def test_a_set_of_500_is_kept_and_one_of_501_is_not():
     [
         ([], {}, "genes must name at least one gene; got none"),
         (["A", "B", "A"], {}, "genes must be unique; got 'A' twice"),
+        ("TP53", {}, "genes must be a list of names; got 'TP53'"),
+        (7, {}, "genes must be a list of names; got 7"),
+        (pd.DataFrame({"g": ["A"]}), {}, "a list of names; got DataFrame"),
+        (["A"], {"min_size": "2"}, "min_size must be a whole number .*got '2'"),
         (["A"], {"min_size": 0}, "between 1 and max_size; got 0 and 500"),
         (["A"], {"min_size": 3, "max_size": 2}, "max_size; got 3 and 2"),
         (
@@ -73,3 +78,16 @@ def test_what_cannot_be_asked(genes, sizes, says):
 def test_no_sets_at_all():
     with pytest.raises(ValueError, match="got 0 sets, the largest with 0"):
         membership({}, ["A"])
+
+
+@pytest.mark.parametrize(
+    ("sets", "says"),
+    [
+        ({"big": "TP53"}, "set 'big' must be a list of names; got 'TP53'"),
+        (["TP53"], "sets must be lists of genes .*got list"),
+        ("TP53", "sets must be lists of genes .*got str"),
+    ],
+)
+def test_sets_are_lists_of_genes(sets, says):
+    with pytest.raises(ValueError, match=says):
+        membership(sets, ["T", "P"])

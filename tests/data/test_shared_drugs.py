@@ -61,3 +61,8 @@ def test_the_choice_of_rule_reaches_the_pairs():
 def test_no_fifth_rule(ask):
     with pytest.raises(ValueError, match=r"'synonym'\); got 'smell'"):
         ask(GDSC, CTRPV2, match="smell")
+
+
+def test_one_name_is_no_list_of_compounds():
+    with pytest.raises(ValueError, match="ctrpv2_names must be a list .*got 'JQ1'"):
+        drug_matches(GDSC, "JQ1")

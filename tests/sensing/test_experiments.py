@@ -64,7 +64,7 @@ def test_groups_that_leave_a_sample_out_or_name_it_twice_are_refused(own, tmp_pa
     with pytest.raises(ValueError, match="one label of each sample; got two of 's0'"):
         split_profiles(str(own), **given)
     study[[]].to_csv(given["groups"], sep="\t")
-    with pytest.raises(ValueError, match="groups must have two columns"):
+    with pytest.raises(ValueError, match="study.tsv must have two columns, names"):
         split_profiles(str(own), **given)
 
 

@@ -48,7 +48,10 @@ def test_a_sample_without_mutations_is_read(counts, tmp_path):
     [
         (lambda lines: lines[:-1], r"made.txt must have all 96 .* T\[T>G\]T missing"),
         (lambda lines: [*lines, lines[5]], "must have unique row names"),
-        (lambda lines: [*lines, "MH\t1\t1\t1"], "channels as columns.* got 'MH'"),
+        (
+            lambda lines: [*lines, "MH\t1\t1\t1"],
+            r"made.txt must have a channel in each line, as A\[C>A\]A.* got 'MH'",
+        ),
         (lambda lines: [*lines, "T[G>T]T\t1\t1\t1"], "each channel once"),
         (
             lambda lines: [*lines[:-1], "T[T>G]T\t1\t-2\t1"],
@@ -65,10 +68,84 @@ def test_what_is_no_catalogue_is_refused(change, says, counts, tmp_path):
         read_catalogue(path)
 
 
-def test_rows_of_samples_are_told_to_be_turned(counts, tmp_path):
-    counts.to_csv(tmp_path / "turned.csv")
-    with pytest.raises(ValueError, match="got 'a'; its rows are channels: transpose"):
-        read_catalogue(tmp_path / "turned.csv")
+def divided(counts):
+    """The channel in two columns, as COSMIC writes it."""
+    channels = counts.columns
+    keys = {
+        "Type": channels.str[2:5],
+        "SubType": [c[0] + c[2] + c[-1] for c in channels],
+    }
+    return pd.concat([pd.DataFrame(keys, channels), counts.T], axis=1)
+
+
+FORMS = {
+    "samples in lines": lambda counts: counts,
+    "other channels in columns": lambda counts: counts.rename(
+        columns="{0[0]}{0[2]}{0[6]}>{0[4]}".format
+    ),
+    "two keys": lambda counts: divided(counts).set_index("Type"),
+    "two keys, turned": lambda counts: divided(counts).set_index("SubType"),
+    "three keys": lambda counts: (
+        divided(counts)
+        .rename_axis("Somatic Mutation Type")
+        .reset_index()
+        .set_index("Type")
+    ),
+    "underscores": lambda counts: (
+        divided(counts).replace(">", "_", regex=True).set_index("Type")
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_table_in_every_layout(form, ending, counts, tmp_path):
+    path, made = tmp_path / f"made.{ending}", FORMS[form](counts)
+    write = {"csv": made.to_csv, "xlsx": made.to_excel, "parquet": made.to_parquet}
+    write[ending](path)
+    pd.testing.assert_frame_equal(read_catalogue(path), counts)
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (
+            lambda counts: counts.assign(Insertion=1),
+            r"a channel in each column, as A\[C>A\]A.*got 'Insertion'",
+        ),
+        (
+            lambda counts: counts.drop(columns="A[C>A]A"),
+            r"all 96 channels; A\[C>A\]A missing in its 95 columns",
+        ),
+        (
+            lambda counts: divided(counts).iloc[4:].set_index("Type"),
+            r"A\[C>A\]G and 1 more missing in its 92 lines",
+        ),
+        (
+            lambda counts: divided(counts).replace("ACA", "AGA").set_index("Type"),
+            "a channel in each line, as .*got 'C>A AGA'",
+        ),
+        (
+            lambda counts: counts.iloc[:, :3].set_axis(["x", "y", "z"], axis=1),
+            "in its first column or in its first line; got 'a' and 'x' first",
+        ),
+        (
+            lambda counts: counts - 3,
+            r"from 0 up; got -\d for sample 'a', channel A\[C>A\]A",
+        ),
+    ],
+)
+def test_messages_speak_of_the_file(made, says, counts, tmp_path):
+    made(counts).to_csv(tmp_path / "made.csv")
+    with pytest.raises(ValueError, match=f"made.csv must .*{says}"):
+        read_catalogue(tmp_path / "made.csv")
+
+
+def test_whole_numbers_too_large_for_a_float_to_count_stay_floats(counts, tmp_path):
+    counts = counts.astype(float)
+    counts.iloc[0, 0] = 1e19
+    again = read_catalogue(write_catalogue(counts, tmp_path / "made.txt"))
+    pd.testing.assert_frame_equal(again, counts)
 
 
 def test_nothing_else_is_written(counts, tmp_path):

@@ -1,7 +1,6 @@
 """ARCHS4: a reader's own file of public RNA-seq, which is far too large for memory."""
 
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from latentomics.data.archs4_names import (
     positions,
     texts,
 )
+from latentomics.data.cells import own_file
 from latentomics.data.optional import need
 
 EXPRESSION = "data/expression"
@@ -72,9 +72,13 @@ class Archs4:
     """
 
     def __init__(self, path):
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise FileNotFoundError(f"path must be a file; found none at {self.path}")
+        self.path = own_file(path)
+        if not need("h5py").is_hdf5(self.path):
+            got = "its beginning is none" if self.path.stat().st_size else "it is empty"
+            raise DamagedFile(
+                f"{self.path.name} is damaged or incomplete: path must be an HDF5 file "
+                f"of ARCHS4, and {got}"
+            )
         with self._damage("its names and shape"), self._open() as file:
             self.samples, genes = annotation(file), texts(file, GENES)
             data = found(file, (EXPRESSION,))

@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from latentomics.data.names import as_names
+
 SAMPLES = ("meta/samples/geo_accession", "meta/Sample_geo_accession")
 SERIES = ("meta/samples/series_id", "meta/Sample_series_id")
 SINGLE = ("meta/samples/singlecellprobability", "meta/Sample_singlecellprobability")
@@ -50,6 +52,11 @@ def texts(file, paths):
 
 def _decoded(data):
     values = data[()]
+    if data.ndim != 1:
+        raise ValueError(
+            f"{data.name} of {Path(data.file.filename).name} must be a list of texts; "
+            f"got shape {data.shape}"
+        )
     return [
         v.decode("utf8", "replace") if isinstance(v, bytes) else str(v) for v in values
     ]
@@ -96,11 +103,11 @@ def positions(index, names, what):
     Raises
     ------
     ValueError
-        If there is none, or one is not in the index or comes twice.
+        If it is no list, if there is none, or one is not in the index or comes twice.
     """
     if names is None:
         return np.arange(len(index))
-    names = pd.Index(names)
+    names = as_names(names, what)
     places = index.get_indexer(names)
     unknown, twice = names[places < 0], names[names.duplicated()]
     if not len(names):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from latentomics.data.names import as_names
 from latentomics.data.optional import need
 from latentomics.data.registry import names_of, registry
 
@@ -88,6 +89,7 @@ def verify(names=None):
         One row per file: `file`, `where` ("folder", "cache" or "absent"), `ok`
         (True only if it is here with the right bytes), `note` (what is wrong).
     """
+    names = None if names is None else as_names(names, "names")
     wanted = registry() if names is None else [f for n in names for f in names_of(n)]
     rows = [_state(registry()[file]) for file in dict.fromkeys(wanted)]
     return pd.DataFrame(rows, columns=["file", "where", "ok", "note"])

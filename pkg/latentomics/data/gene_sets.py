@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from latentomics.base import check_whole
 from latentomics.data.fetch import fetch_file
+from latentomics.data.names import as_names
 
 
 def go_bp():
@@ -60,15 +62,15 @@ def membership(sets, genes, *, min_size=5, max_size=500):
     Raises
     ------
     ValueError
-        If `genes` is empty or names a gene twice, if `min_size` is not between 1 and
-        `max_size`, or if no set is left.
+        If `genes` or a set is no list of names, `genes` is empty or names a gene twice,
+        `min_size` is not between 1 and `max_size`, or no set is left.
     """
-    genes = pd.Index(genes, name="gene")
+    genes = as_names(genes, "genes").rename("gene")
     _check(genes, min_size, max_size)
     place = {gene: number for number, gene in enumerate(genes)}
     members = {
         name: sorted({place[gene] for gene in of if gene in place})
-        for name, of in sets.items()
+        for name, of in _listed(sets)
     }
     kept = [name for name, of in members.items() if min_size <= len(of) <= max_size]
     if not kept:
@@ -83,12 +85,23 @@ def membership(sets, genes, *, min_size=5, max_size=500):
     return pd.DataFrame(inside, pd.Index(kept, name="gene_set"), genes)
 
 
+def _listed(sets):
+    """Return each set with its genes."""
+    if not isinstance(sets, dict | pd.Series):
+        raise ValueError(
+            "sets must be lists of genes by name of the set, a dict or a Series; "
+            f"got {type(sets).__name__}"
+        )
+    return [(name, as_names(of, f"set {name!r}")) for name, of in sets.items()]
+
+
 def _check(genes, min_size, max_size):
     if not len(genes):
         raise ValueError("genes must name at least one gene; got none")
     twice = genes[genes.duplicated()]
     if len(twice):
         raise ValueError(f"genes must be unique; got {twice[0]!r} twice or more")
+    check_whole(at_least=0, min_size=min_size, max_size=max_size)
     if not 1 <= min_size <= max_size:
         raise ValueError(
             f"min_size must be between 1 and max_size; got {min_size} and {max_size}"

@@ -2,10 +2,9 @@
 
 import csv
 import gzip
-import zipfile
+import re
+import warnings
 import zlib
-
-import pandas as pd
 
 from latentomics.data.optional import need
 
@@ -14,27 +13,58 @@ FORMATS = {
     "csv": True,
     "tsv": True,
     "txt": True,
+    "all": True,
     "parquet": False,
     "xlsx": False,
     "h5ad": False,
 }
-DELIMITERS = {"csv": ",", "tsv": "\t", "txt": "\t"}
+DELIMITERS = {"csv": ",", "tsv": "\t", "txt": "\t", "all": "\t"}
+
+
+class WrongSheet(ValueError):
+    """A sheet that a spreadsheet does not have."""
+
+
+class NoValue:
+    """A cell with a formula whose value the file does not hold."""
+
+    def __str__(self):
+        return (
+            "a formula without a stored value (open and save the file in a "
+            "spreadsheet program)"
+        )
 
 
 def read_grid(path, kind, sheet=None):
-    """Return the cells of a text file or a spreadsheet; blank lines are left out.
+    """Return the cells of a text file or a spreadsheet.
+
+    Blank lines, and blank cells at the end of every line, are left out.
 
     Raises
     ------
     ValueError
-        If the file is empty, damaged, not UTF-8, split by another sign, or a
-        spreadsheet of several sheets of which none was chosen.
+        If the file is empty, damaged, not UTF-8, split by another sign, begins with a
+        comment, or is a spreadsheet of several sheets of which none was chosen.
     """
-    grid = _sheet(path, sheet) if kind == "xlsx" else _text(path, DELIMITERS[kind])
-    grid = [line for line in grid if any(str(cell).strip() for cell in line)]
+    if kind == "xlsx":
+        grid = _sheet(path, sheet)
+    else:
+        grid = _text(path, DELIMITERS[kind])
+    grid = [line for line in grid if _width(line)]
     if not grid:
         raise ValueError(f"{path.name} must hold a table; got an empty file")
+    width = max(map(_width, grid))
+    grid = [line[:width] for line in grid]
+    if kind != "xlsx":
+        _check_comments(grid, path.name)
+        _check_delimiter(grid, DELIMITERS[kind], path.name)
     return grid
+
+
+def _width(line):
+    """Return the number of cells up to the last that is not blank."""
+    filled = [j for j, cell in enumerate(line, start=1) if str(cell).strip()]
+    return filled[-1] if filled else 0
 
 
 def damaged(path, kind, error):
@@ -49,7 +79,7 @@ def _text(path, delimiter):
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            grid = list(csv.reader(stream, delimiter=delimiter, strict=True))
+            return list(csv.reader(stream, delimiter=delimiter, strict=True))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} must be UTF-8 text; got byte {error.object[error.start]:#x} "
@@ -59,16 +89,33 @@ def _text(path, delimiter):
         raise ValueError(f"{path.name} cannot be read: {error}") from error
     except csv.Error as error:
         raise ValueError(f"{path.name} is not well-formed text: {error}") from error
-    _check_delimiter(grid, delimiter, path.name)
-    return grid
+
+
+def _check_comments(grid, name):
+    """Refuse lines of comment: they are no part of a table.
+
+    "#" may begin a name, as in "#OTU ID"; before a space or another "#" in the first
+    line, or alone on a line that is shorter than others, it begins a comment.
+    """
+    width = max(map(len, grid))
+    for number, line in enumerate(grid, start=1):
+        alone = _width(line) == 1 and width > 1 and len(grid) > 1
+        begins = number == 1 and re.match(r"#[\s#]", line[0])
+        if line[0].startswith("#") and (alone or begins):
+            gct = " (a GCT file: delete its first two lines and Description)"
+            raise ValueError(
+                f"{name} must have column names in its first line, and no comments; "
+                f"got {line[0]!r}{gct if line[0].startswith('#1.') else ''}"
+            )
 
 
 def _check_delimiter(grid, delimiter, name):
     """Refuse a file whose first line is one cell that holds another delimiter."""
-    header = grid[0] if grid else []
-    others = [
-        sign for sign in (",", ";", "\t") if len(header) == 1 and sign in header[0]
-    ]
+    header = grid[0]
+    if len(header) > 1:
+        return
+    others = [sign for sign in (",", ";", "\t") if sign in header[0]]
+    others += [sign for sign in ("|", " ") if _splits(grid, sign)]
     if others:
         said = {",": "commas", "\t": "tabs"}[delimiter]
         raise ValueError(
@@ -77,23 +124,60 @@ def _check_delimiter(grid, delimiter, name):
         )
 
 
+def _splits(grid, sign):
+    """Say whether a sign splits all lines into equally many parts."""
+    parts = [len(line[0].split(None if sign == " " else sign)) for line in grid]
+    return all(len(line) == 1 for line in grid) and min(parts) == max(parts) > 1
+
+
 def _sheet(path, sheet):
+    """Return the cells of a sheet: "" where blank, an error as its text."""
     need("openpyxl")
+    if not path.stat().st_size:
+        return []
+    grid = _rows(path, sheet, data_only=True)
+    if any(cell is None for line in grid for cell in line):
+        formulas = _rows(path, sheet, data_only=False)
+        for line, asked in zip(grid, formulas, strict=True):
+            for j, cell in enumerate(line):
+                if cell is None and asked[j] is not None:
+                    line[j] = NoValue()
+    width = max(map(len, grid), default=0)
+    grid = [["" if cell is None else cell for cell in line] for line in grid]
+    return [line + [""] * (width - len(line)) for line in grid]
+
+
+def _rows(path, sheet, data_only):
+    """Read values, or formulas where there are any; None where a cell is blank.
+
+    A formula whose stored value is an empty text gives "".
+    """
+    load = need("openpyxl").load_workbook
     try:
-        book = pd.ExcelFile(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        with warnings.catch_warnings():  # of styles and extensions
+            warnings.simplefilter("ignore")
+            book = load(path, read_only=True, data_only=data_only)
+            sheets = {chosen.title: chosen for chosen in book.worksheets}
+            name = _chosen(sheets, sheet, path.name)
+            sheets[name].reset_dimensions()  # some writers store wrong ones
+            rows = [[*map(_value, row)] for row in sheets[name].iter_rows()]
+            book.close()
+    except WrongSheet:
+        raise
+    except Exception as error:  # of zip, of XML, of the library itself
         raise ValueError(damaged(path, ".xlsx", error)) from error
-    with book:
-        names = [str(name) for name in book.sheet_names]
-        if sheet is None and len(names) > 1:
-            raise ValueError(
-                f"{path.name} has several sheets: sheet must be one of {names}"
-            )
-        if sheet is not None and sheet not in names:
-            raise ValueError(
-                f"sheet must be one of {names} in {path.name}; got {sheet!r}"
-            )
-        cells = pd.read_excel(
-            book, sheet or names[0], header=None, dtype=object, keep_default_na=False
-        )
-    return cells.to_numpy().tolist()
+    return rows
+
+
+def _value(cell):
+    empty_text = cell.value is None and cell.data_type == "str"
+    return "" if empty_text else cell.value
+
+
+def _chosen(sheets, sheet, name):
+    """Return which sheet to read, or say which there are."""
+    if sheet is None and len(sheets) > 1:
+        raise WrongSheet(f"{name} has several sheets: sheet must be one of {[*sheets]}")
+    if sheet is not None and sheet not in sheets:
+        raise WrongSheet(f"sheet must be one of {[*sheets]} in {name}; got {sheet!r}")
+    return sheet or next(iter(sheets))

@@ -70,7 +70,7 @@ def requires(dataset):
         If there is no such data set.
     """
     known = catalogue()
-    if dataset not in known:
+    if not isinstance(dataset, str) or dataset not in known:
         raise ValueError(f"dataset must be one of {sorted(known)}; got {dataset!r}")
     return list(known[dataset].files)
 
@@ -83,9 +83,10 @@ def names_of(name):
     ValueError
         If it is neither.
     """
-    if name in catalogue():
+    text = isinstance(name, str)
+    if text and name in catalogue():
         return requires(name)
-    if name in registry():
+    if text and name in registry():
         return [name]
     raise ValueError(
         f"name must be a data set, one of {sorted(catalogue())}, "

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from latentomics.data.cell_lines import key
+from latentomics.data.names import as_names
 
 MATCHES = ("exact", "lower", "alnum", "synonym")
 
@@ -31,10 +32,11 @@ def drug_matches(gdsc_drugs, ctrpv2_names, *, match="synonym", min_characters=4)
     Raises
     ------
     ValueError
-        If `match` is none of the four.
+        If `match` is none of the four, or `ctrpv2_names` no list of names.
     """
     if match not in MATCHES:
         raise ValueError(f"match must be one of {MATCHES}; got {match!r}")
+    ctrpv2_names = as_names(ctrpv2_names, "ctrpv2_names")
     rules = MATCHES[: MATCHES.index(match) + 1]
     compounds = [n for n in ctrpv2_names if len(key(n)) >= min_characters]
     found = []

@@ -1,14 +1,17 @@
 """A reader's own table: any common format in, a checked DataFrame of numbers out."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from latentomics.data.grids import FORMATS, damaged, read_grid
-from latentomics.data.optional import need
+from latentomics.data.cells import read_cells
+from latentomics.data.names import check_names
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+# Entrez_Gene_Id, GeneID, ensembl, "sample id"; but not the genes BID and ID1
+ID = re.compile(r"(?i:entrez|ensembl|\bgeneid$)|(?i:(?:^|[\W_])id$)|[a-z]I[dD]$")
 
 
 def read_table(path, *, row_names=True, transpose=False, sheet=None):
@@ -17,9 +20,10 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     Parameters
     ----------
     path : str or path
-        A .csv (commas), .tsv or .txt (tabs), these also as .gz; .parquet, .xlsx or
-        .h5ad. Text is UTF-8 with decimal points. The first line holds the column
-        names. Missing values are empty cells, NA, N/A, NaN, NULL or None.
+        A .csv (commas), .tsv, .txt or .all (tabs), these also as .gz; .parquet, .xlsx
+        or .h5ad, of which X is read. Text is UTF-8 with decimal points. The first line
+        holds the column names. Missing values are empty cells, NA, N/A, #N/A, NaN,
+        NULL or None.
     row_names : bool, default=True
         Whether the first column names the rows; otherwise they are numbered from 0.
         A .parquet file that stores an index and an .h5ad file have row names anyway.
@@ -40,99 +44,49 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
         If there is no such file.
     ValueError
         If the file cannot be read as such a matrix. The message says where: it may
-        have another format or encoding, be empty, have lines of unequal length,
-        repeated or missing names, text or an infinite value in place of a number,
-        or a row or a column without any value.
+        have another format or encoding, be empty, begin with comments, have lines of
+        unequal length, names that are repeated, missing or dates, text, an infinite
+        value or a failed formula in place of a number, a row or a column without any
+        value, or a second column of ids: whole numbers under a name such as
+        Entrez_Gene_Id, which are not measurements.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path must be a file; found none at {path}")
-    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    zipped = path.name.lower().endswith(".gz")
-    if kind not in FORMATS or (zipped and not FORMATS[kind]):
-        raise ValueError(
-            f"{path.name} must end in .csv, .tsv or .txt (also with .gz), .parquet, "
-            f".xlsx or .h5ad; got {path.suffix or 'no extension'}"
-        )
-    if sheet is not None and kind != "xlsx":
-        raise ValueError(f"sheet is for .xlsx files; got {sheet!r} for {path.name}")
-    if kind in ("parquet", "h5ad"):
-        frame = _stored_frame(path, kind, row_names)
-    else:
-        frame = _named(read_grid(path, kind, sheet), path.name, row_names)
-    table = _numbers(frame, path.name)
-    _no_empty_lines(table, path.name)
-    table.attrs = {"file": path.name}
+    name = file_name(path)
+    table = numbers(read_cells(path, row_names=row_names, sheet=sheet), name)
+    table.attrs = {"file": name}
     return table.T if transpose else table
 
 
-def _stored_frame(path, kind, row_names):
-    """Read a format that has its own notion of names."""
-    read = need("anndata").read_h5ad if kind == "h5ad" else pd.read_parquet
-    need("pyarrow" if kind == "parquet" else "h5py")
-    try:
-        stored = read(path)
-    except Exception as error:  # each library has its own zoo of errors
-        raise ValueError(damaged(path, f".{kind}", error)) from error
-    if kind == "h5ad":
-        return stored.to_df()
-    if row_names and isinstance(stored.index, pd.RangeIndex) and len(stored.columns):
-        _no_numbers_for_names(stored.iloc[:, 0], path.name, "the first column")
-        return stored.set_index(stored.columns[0])
-    return stored
+def file_name(path):
+    """Return the name of a file for messages; anything else is left as it is."""
+    return Path(path).name if hasattr(path, "__fspath__") or path is str(path) else ""
 
 
-def _no_numbers_for_names(labels, name, where):
-    """Refuse to take a line of data for names, which would lose it unnoticed.
+def numbers(cells, name):
+    """Return a table of cells with checked names and as float64.
 
-    Whole numbers may well be names, such as ids; fractions are not.
+    Raises
+    ------
+    ValueError
+        As :func:`read_table`, as far as names and values go.
     """
-    numbers = pd.to_numeric(pd.Series(labels, dtype=object), errors="coerce")
-    if len(numbers) and numbers.notna().all() and (numbers % 1 != 0).any():
-        raise ValueError(
-            f"{name} must have names in {where}, but they are all numbers; got "
-            f"{str(labels.iloc[0] if hasattr(labels, 'iloc') else labels[0])!r} first "
-            "(row_names=False says that there are no row names)"
-        )
-
-
-def _named(grid, name, row_names):
-    """Split a grid of cells into names and values."""
-    header, *lines = grid
-    if row_names and lines and all(len(line) == len(header) + 1 for line in lines):
-        header = ["", *header]  # as R writes it: no name over the row names
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise ValueError(
-                f"{name} must have equally many cells in each line; got {len(line)} "
-                f"in line {number} and {len(header)} in the header"
-            )
-    cells = np.array(lines, dtype=object).reshape(len(lines), len(header))
-    if row_names:
-        _no_numbers_for_names(header[1:], name, "the first line")
-        _no_numbers_for_names(cells[:, 0], name, "the first column")
-        return pd.DataFrame(cells[:, 1:], cells[:, 0], header[1:], dtype=object)
-    _no_numbers_for_names(header, name, "the first line")
-    return pd.DataFrame(cells, columns=header, dtype=object)
-
-
-def _numbers(frame, name):
-    """Return `frame` with checked names and as float64."""
-    if frame.empty:
+    if cells.empty:
         raise ValueError(
             f"{name} must hold at least one row and one column of numbers; "
-            f"got {frame.shape[0]} rows and {frame.shape[1]} columns"
+            f"got {cells.shape[0]} rows and {cells.shape[1]} columns"
         )
-    rows = _names(frame.index, name, "row")
-    columns = _names(frame.columns, name, "column")
-    values, wrong = _values(frame)
+    rows = check_names(cells.index, name, "row")
+    columns = check_names(cells.columns, name, "column")
+    values, wrong = _values(cells)
     if wrong.any():
         i, j = np.argwhere(wrong)[0]
         raise ValueError(
-            f"{name} must hold finite numbers; got {_told(frame.iat[i, j])} "
+            f"{name} must hold finite numbers; got {_told(cells.iat[i, j])} "
             f"in row {rows[i]!r}, column {columns[j]!r}"
         )
-    return pd.DataFrame(values, rows, columns)
+    table = pd.DataFrame(values, rows, columns)
+    _no_empty_lines(table, name)
+    _no_ids(table, name)
+    return table
 
 
 def _values(frame):
@@ -151,7 +105,8 @@ def _values(frame):
 
 def _is_number_type(dtype):
     types = pd.api.types
-    return types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype)
+    other = types.is_bool_dtype(dtype) or types.is_complex_dtype(dtype)
+    return types.is_numeric_dtype(dtype) and not other
 
 
 def _told(cell):
@@ -159,23 +114,6 @@ def _told(cell):
     if isinstance(cell, str) and cell.count(",") == 1:
         return f"{cell!r} (decimals take a point, not a comma)"
     return repr(cell) if isinstance(cell, str) else str(cell)
-
-
-def _names(labels, name, axis):
-    """Return names as stripped text, none missing, none twice."""
-    labels = pd.Index(["" if pd.isna(x) else str(x).strip() for x in labels])
-    blank = np.flatnonzero(labels == "")
-    if len(blank):
-        raise ValueError(
-            f"{name} must name every {axis}; got none for {axis} {blank[0] + 1}"
-        )
-    twice = labels[labels.duplicated()]
-    if len(twice):
-        raise ValueError(
-            f"{name} must have unique {axis} names; got {twice[0]!r} "
-            f"{(labels == twice[0]).sum()} times"
-        )
-    return labels
 
 
 def _no_empty_lines(table, name):
@@ -186,3 +124,16 @@ def _no_empty_lines(table, name):
                 f"{name} must have a value in every row and column; got none in "
                 f"{'row' if axis else 'column'} {empty[0]!r}"
             )
+
+
+def _no_ids(table, name):
+    """Refuse a line of ids, which would pass for a sample or a feature."""
+    for axis, lines in (("row", table.T), ("column", table)):
+        for label in filter(ID.search, lines.columns):
+            found = lines[label].dropna()
+            if (found % 1 == 0).all():
+                raise ValueError(
+                    f"{name} must hold measurements beside one line of names; got what "
+                    f"look like ids, {found.iloc[0]:.0f} first, in {axis} {label!r}: "
+                    "delete it, or rename it if it was measured"
+                )

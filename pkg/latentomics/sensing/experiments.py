@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_
 from sklearn.preprocessing import MinMaxScaler
 
 from latentomics.base import check_choice
-from latentomics.data import load, read_table
+from latentomics.data import load, read_labels, read_table
 from latentomics.sensing.contenders import (
     dictionary_decoders,
     generative_decoders,
@@ -126,26 +126,21 @@ def _profiles(data, random_state):
 
 
 def labels_of(samples, path):
-    """Return the labels of samples from a table that names them in any order.
+    """Return the first column of labels of samples, in their order.
 
     Raises
     ------
     ValueError
-        If there is no second column, or a sample has no label, or two.
+        As :func:`latentomics.data.read_labels`, or if a sample has no label.
     """
-    table = pd.read_csv(path, index_col=0, sep=None, engine="python", dtype=str)
-    if not table.shape[1]:
+    labels = read_labels(path, samples).iloc[:, 0]
+    missing = samples[labels.isna()]
+    if len(missing):
         raise ValueError(
-            "groups must have two columns, sample and label; got one: "
-            f"{table.index.name!r}"
+            f"groups must have one label of each sample; got none of {missing[0]!r} in "
+            f"{path}"
         )
-    labels = table.iloc[:, 0].dropna().rename(str)
-    twice = labels.index[labels.index.duplicated()].intersection(samples)
-    missing = samples.difference(labels.index)
-    if len(twice) or len(missing):
-        got = f"two of {twice[0]!r}" if len(twice) else f"none of {missing[0]!r}"
-        raise ValueError(f"groups must have one label of each sample; got {got}")
-    return labels[samples].to_numpy()
+    return labels.to_numpy()
 
 
 def _blood(random_state):

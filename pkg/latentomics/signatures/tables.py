@@ -1,38 +1,43 @@
 """Catalogues and signatures in files, as SigProfiler writes and reads them."""
 
-import shutil
+from itertools import permutations
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from latentomics.data import read_table
-from latentomics.data.channels import align_channels
+from latentomics.data.cells import read_cells
+from latentomics.data.channels import CHANNELS, align_channels, parse_channel
+from latentomics.data.names import as_text
+from latentomics.data.tables import file_name, numbers
 
 FIRST = "MutationType"
+NOTATIONS = "A[C>A]A, ACA>A, ACA>AAA, or C>A beside ACA"
+LARGEST = 2**53  # up to here floats are exact whole numbers
 
 
 def read_catalogue(path, *, sheet=None):
-    """Return a table of SigProfiler's form, turned to rows = samples.
+    """Return a table of 96 channels from a file, rows = samples.
 
-    Such a file has a line for each channel: its name, then one number per sample (or
-    per signature). SigProfiler's own end in .all or .txt and have tabs; its table of
-    signatures looks the same.
+    Either orientation is read. SigProfiler and COSMIC write a line for each channel
+    and a column for each sample or signature; others, such as deconstructSigs, a line
+    for each sample and a column for each channel.
 
     Parameters
     ----------
     path : str or path
-        As :func:`latentomics.data.read_table` takes it. The first column holds the
-        channels, in any order and any notation of
-        :func:`latentomics.signatures.channels.parse_channel`.
+        As :func:`latentomics.data.read_table` takes it. The channels stand in the first
+        column or in the first line, in any order and any notation of
+        :func:`latentomics.signatures.channels.parse_channel`. In columns they may be
+        divided in two, as COSMIC does: the substitution ("C>A") and the trinucleotide
+        ("ACA"), with or without the whole channel beside them.
     sheet : str, optional
         Which sheet of an .xlsx file; needed if it has several.
 
     Returns
     -------
     DataFrame of shape (n_samples, 96)
-        Columns are `CHANNELS`. Whole numbers come as int, others as float64. A
-        sample without mutations stays; ``to_profiles`` is what refuses it.
+        Columns are `CHANNELS`. Whole numbers up to 2^53 come as int, others as
+        float64. A sample without mutations stays; ``to_profiles`` is what refuses it.
 
     Raises
     ------
@@ -42,8 +47,78 @@ def read_catalogue(path, *, sheet=None):
         If it is no such table: a channel is unknown, missing or there twice, or a
         number is missing, negative or infinite.
     """
-    name = Path(path).name
-    table = align_channels(_read(Path(path), sheet), name)
+    name = file_name(path)
+    cells = _one_key(read_cells(path, sheet=sheet))
+    in_lines = sum(map(_is_channel, cells.index))
+    in_columns = sum(map(_is_channel, cells.columns))
+    table = numbers(cells, name)
+    if not in_lines + in_columns:
+        raise ValueError(
+            f"{name} must have the 96 channels, as {NOTATIONS}, in its first column or "
+            f"in its first line; got {table.index[0]!r} and {table.columns[0]!r} first"
+        )
+    table, place = (table.T, "line") if in_lines >= in_columns else (table, "column")
+    table = _by_channel(table, place, name)
+    _check(table, name)
+    values = table.to_numpy()
+    whole = (values == np.floor(values)).all() and values.max() <= LARGEST
+    return table.astype(int) if whole else table
+
+
+def _one_key(cells):
+    """Return a table whose first columns are joined to one where they are a channel."""
+    keys = [cells.index, *(cells.iloc[:, j] for j in range(min(2, cells.shape[1])))]
+    keys = [[as_text(cell) for cell in key] for key in keys]
+    keys = keys[: next((j for j, k in enumerate(keys) if j and _numeric(k)), len(keys))]
+    whole = [key for key in keys if any(map(_is_channel, key))]
+    pairs = (map(_joined, a, b) for a, b in permutations(keys, 2))
+    pairs = [pair for pair in map(list, pairs) if any(map(_is_channel, pair))]
+    found = next(iter([*whole, *pairs]), None)
+    if found is None:
+        return cells
+    return cells.iloc[:, len(keys) - 1 :].set_axis(found)
+
+
+def _numeric(key):
+    """Say whether a column holds anything that might be a count."""
+    return any(not text or text.lstrip("+-.")[:1].isdigit() for text in key)
+
+
+def _joined(change, context):
+    """Return "A[C>A]A" of "C>A" and "ACA"; what these are not, side by side."""
+    changes = len(change) == 3 and len(context) == 3 and change[1] in ">_"
+    if changes and context[1].upper() == change[0].upper():
+        return f"{context[0]}[{change[0]}>{change[2]}]{context[2]}"
+    return f"{change} {context}"
+
+
+def _is_channel(label):
+    try:
+        return bool(parse_channel(as_text(label)))
+    except ValueError:
+        return False
+
+
+def _by_channel(table, place, name):
+    """Return the columns in the order of `CHANNELS`; `place` is what the file has."""
+    known = [_is_channel(label) for label in table.columns]
+    if not all(known):
+        wrong = table.columns[known.index(False)]
+        raise ValueError(
+            f"{name} must have a channel in each {place}, as {NOTATIONS}; got {wrong!r}"
+        )
+    missing = set(CHANNELS) - set(map(parse_channel, table.columns))
+    if missing:
+        few = [channel for channel in CHANNELS if channel in missing]
+        more = f" and {len(few) - 3} more" * (len(few) > 3)
+        raise ValueError(
+            f"{name} must have all 96 channels; {', '.join(few[:3])}{more} missing "
+            f"in its {len(known)} {place}s"
+        )
+    return align_channels(table, name)
+
+
+def _check(table, name):
     values = table.to_numpy()
     wrong = np.argwhere(~(values >= 0))
     if len(wrong):
@@ -53,15 +128,6 @@ def read_catalogue(path, *, sheet=None):
             f"{name} must hold numbers from 0 up; got {got} for sample "
             f"{table.index[i]!r}, channel {table.columns[j]}"
         )
-    return table.astype(int) if (values == np.floor(values)).all() else table
-
-
-def _read(path, sheet):
-    if path.suffix != ".all" or not path.is_file():
-        return read_table(path, transpose=True, sheet=sheet)
-    with TemporaryDirectory() as folder:  # tabs under another name
-        copy = shutil.copy(path, Path(folder) / f"{path.name}.txt")
-        return read_table(copy, transpose=True, sheet=sheet)
 
 
 def write_catalogue(table, path):
