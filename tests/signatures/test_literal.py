@@ -34,7 +34,7 @@ def in_numpy(problem, state, r):
 
 
 @seeds
-def test_the_printed_update_is_equations_5_to_7(seed):
+def test_the_published_update_is_equations_5_to_7_and_a_rescaling(seed):
     problem, state = random_problem(seed, unlabelled=0.0)
     found = literal_step(problem, state)
     for r in range(2):
@@ -92,7 +92,7 @@ def test_the_split_update_keeps_signs_and_mostly_lowers_the_loss(lam_c, least, m
     assert least <= rises <= most
 
 
-def test_the_printed_update_raises_the_loss_and_locks_exposures_at_0():
+def test_the_rescaled_update_raises_the_loss_and_locks_exposures_at_0():
     """A stated example: one class, one signature that speaks for it."""
     problem, state = random_problem(0, N=6, M=8, K=2, O=2, unlabelled=0.0, lam_c=5.0)
     problem = replace(problem, labelled=torch.ones_like(problem.labelled))
@@ -114,7 +114,7 @@ def test_the_printed_update_raises_the_loss_and_locks_exposures_at_0():
 
 
 @pytest.mark.parametrize("lam_2", [1e-3, 0.1])
-def test_a_fit_with_the_printed_update_rises_and_is_not_called_settled(lam_2):
+def test_a_fit_with_the_rescaled_update_rises_and_is_not_called_settled(lam_2):
     counts, labels, _, _ = planted(n=30)
     how = {"n_runs": 2, "warm_up": 10, "lam_c": 0.5, "lam_2": lam_2, "device": "cpu"}
     paper = SupervisedNMF(3, update="paper", max_iter=200, **how)

@@ -1,4 +1,4 @@
-"""Two other updates: one that is slow and mostly safe, and the printed one.
+"""Two other updates: one that is slow and mostly safe, and the published one, rescaled.
 
 Both have the signature of :func:`blocks.step`, the update that is used.
 """
@@ -14,7 +14,7 @@ from latentomics.signatures.blocks import (
     update_weights,
 )
 
-LEARNING_RATE = 5e-3  # of W; the paper's
+LEARNING_RATE = 5e-3  # of W
 FLOOR = 1e-25
 
 
@@ -40,7 +40,10 @@ def split_step(problem, state):
 
 
 def literal_step(problem, state):
-    r"""Do what equations 5 to 7 of the paper and its code say: the loss may rise.
+    r"""Apply equations 5 to 7 of the paper in turn, on the simplex: the loss may rise.
+
+    Bringing S to the simplex rescales E and W too. That is ours: the equations do not
+    scale, and the authors' code scales S alone.
 
     The correction of E by the labels stands in the numerator, where it can turn an
     entry negative; such an entry is set to almost 0, and a product never leaves 0.

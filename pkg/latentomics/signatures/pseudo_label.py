@@ -55,7 +55,7 @@ class PseudoLabelNMF(SemiSupervisedNMF):
         Of pseudo-labels.
     update : {"mm", "split", "paper"}, default="mm"
         "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
-        slowly; "paper" is printed in [1], and need not end.
+        slowly; "paper" is that of [1] with a rescaling, and need not end.
     warm_up : int, default=50
         Iterations without labels first.
     tol : float, default=1e-4
