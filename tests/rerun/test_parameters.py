@@ -86,6 +86,12 @@ def test_grid_is_every_combination():
     ]
 
 
+def test_spaces_around_values_are_no_part_of_them():
+    found = points(KNOWN, "nb", ["lam = 2"], ["word= a b , c"])
+    assert found == [{"lam": 2.0, "word": "a b"}, {"lam": 2.0, "word": "c"}]
+    assert points(KNOWN, "nb", ["word= my file.csv "]) == [{"word": "my file.csv"}]
+
+
 def test_same_name_twice_is_refused():
     with pytest.raises(ValueError, match="lam is given twice"):
         points(KNOWN, "nb", ["lam=1"], ["lam=1,2"])

@@ -1,8 +1,11 @@
 """A run is named by all that its result depends on, and by nothing else."""
 
+from pathlib import Path
+
 import pytest
 
 from latentomics.rerun import point as module
+from latentomics.rerun.inputs import inputs
 from latentomics.rerun.point import data_hashes, plan
 
 
@@ -45,14 +48,112 @@ def test_unknown_data_set_is_one_sentence():
         data_hashes(["moon"])
 
 
-def test_own_file_is_anchored_and_hashed(write_notebook, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    own = tmp_path / "mine.csv"
+@pytest.fixture
+def places(write_notebook, tmp_path, monkeypatch):
+    """The shell's folder, the notebook's and the home folder, all different."""
+    notebook = write_notebook("1")
+    found = {name: tmp_path / name for name in ("shell", "home")}
+    for folder in found.values():
+        folder.mkdir()
+    monkeypatch.chdir(found["shell"])
+    monkeypatch.setenv("HOME", str(found["home"]))
+    return found | {"notebook": notebook.folder}
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine", "my file", "data/mine.csv"])
+@pytest.mark.parametrize("place", ["shell", "notebook", "home"])
+def test_own_file_is_anchored_and_hashed(place, name, places, write_notebook):
+    own = places[place] / name
+    own.parent.mkdir(exist_ok=True)
+    typed = f"~/{name}" if place == "home" else name
     keys = []
+    for text in ("a", "b", "a"):
+        own.write_text(text)
+        found = plan(write_notebook("1"), {"word": typed})
+        keys.append(found.key)
+    assert found.parameters["word"] == found.changed["word"] == str(own)
+    assert list(found.made_from["data"]) == [str(own)]
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_the_shells_folder_goes_before_the_notebooks(places, write_notebook):
+    for place in ("shell", "notebook"):
+        (places[place] / "mine.csv").write_text(place)
+    found = plan(write_notebook("1"), {"word": "mine.csv"})
+    assert found.parameters["word"] == str(places["shell"] / "mine.csv")
+
+
+def test_a_file_that_a_default_names_is_hashed(places, write_notebook):
+    own = places["notebook"] / "a"  # the default of `word`
+    (places["shell"] / "a").write_text("not what the notebook sees")
+    keys = [plan(write_notebook("1")).key]
     for text in ("a", "b"):
         own.write_text(text)
-        found = plan(write_notebook("1"), {"word": "mine.csv"})
+        keys.append(plan(write_notebook("1")).key)
+    assert len(set(keys)) == 3
+    (places["shell"] / "a").unlink()
+    assert plan(write_notebook("1"), {"word": "a"}).key == keys[-1]
+    (places["shell"] / "a").write_text("this is what was typed")
+    assert plan(write_notebook("1"), {"word": "a"}).key != keys[-1]
+
+
+@pytest.mark.parametrize("place", ["shell", "notebook"])
+@pytest.mark.parametrize("typed", ["./set", "set"])
+def test_a_folder_is_hashed_by_its_files(typed, place, places, write_notebook):
+    inner = places[place] / "set" / "deep"
+    inner.mkdir(parents=True)
+    keys = []
+    for name, text in (("x", "1"), ("x", "2"), ("y", "2"), ("y", "2")):
+        (inner / name).write_text(text)
+        found = plan(write_notebook("1"), {"word": typed})
         keys.append(found.key)
-    assert found.parameters["word"] == str(own)
-    assert list(found.made_from["data"]) == [str(own)]
-    assert keys[0] != keys[1]
+    assert len(set(keys[:3])) == 3
+    assert keys[2] == keys[3]
+    (inner / "y").rename(inner / "z")
+    assert plan(write_notebook("1"), {"word": typed}).key != keys[3]
+    word = "set" if typed == "set" else str(inner.parent)  # may only be a word
+    assert found.parameters["word"] == word
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.org/x.csv", "s3://bucket/x", "file:///x.csv", "FTP://a.org/x"]
+)
+def test_what_cannot_be_hashed_is_refused(url, write_notebook):
+    with pytest.raises(
+        ValueError, match="word must be a file of this machine, .*; got"
+    ):
+        plan(write_notebook("1"), {"word": url})
+    with pytest.raises(ValueError, match="word must be a file of this machine"):
+        inputs({}, {"word": url}, Path())
+
+
+def test_a_device_file_is_refused(write_notebook):
+    with pytest.raises(ValueError, match="word must be a file or a folder; got /dev/"):
+        plan(write_notebook("1"), {"word": "/dev/null"})
+
+
+def test_a_file_that_cannot_be_read_is_refused(places, write_notebook, monkeypatch):
+    (places["shell"] / "mine.csv").write_text("a")
+
+    def locked(path, mode):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", locked)
+    says = r"word must be a file that can be read; got .*mine.csv \(Permission denied\)"
+    with pytest.raises(ValueError, match=says):
+        inputs({"word": "mine.csv"}, {"word": "a"}, places["notebook"])
+
+
+@pytest.mark.parametrize(
+    "value", ["", ".", "/", "~", "..", "x" * 5000, "a\0b", "no.csv"]
+)
+def test_what_names_no_file_stays_as_it_is(value, places, write_notebook):
+    found = plan(write_notebook("1"), {"word": value})
+    assert found.parameters["word"] == value
+    assert found.made_from["data"] == {}
+
+
+def test_a_word_of_every_notebook_is_never_a_file(places, write_notebook):
+    (places["shell"] / "cpu").write_text("a")
+    found = plan(write_notebook("1"), {"device": "cpu"})
+    assert (found.changed, found.made_from["data"]) == ({}, {})

@@ -89,11 +89,16 @@ def lookup(parameters, name, notebook):
 
 
 def split_pair(text, option):
-    """Split ``name=value``; only the first ``=`` counts."""
+    """Split ``name=value``; only the first ``=`` counts, and no space around either."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"{option} takes name=value; got {text!r}")
-    return name.strip(), value
+    return name.strip(), value.strip()
+
+
+def _listed(text):
+    """Split ``a, b`` at its commas."""
+    return [value.strip() for value in text.split(",")]
 
 
 def points(parameters, notebook, assigned=(), grid=()):
@@ -116,6 +121,6 @@ def points(parameters, notebook, assigned=(), grid=()):
         parameter = lookup(parameters, name, notebook)
         if name in found[0]:
             raise ValueError(f"{name} is given twice; give it once, by -p or --grid")
-        values = [parameter.read(v) for v in (text.split(",") if several else [text])]
+        values = [parameter.read(v) for v in (_listed(text) if several else [text])]
         found = [{**point, name: value} for point in found for value in values]
     return found

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 
 from latentomics import __version__
+from latentomics.rerun.inputs import inputs
 from latentomics.rerun.source import source_hash
 
 
@@ -50,9 +49,15 @@ class Point:
 
 
 def plan(notebook, values=None):
-    """Return the `Point` of a `Notebook` and a dict of values that replace defaults."""
+    """Return the `Point` of a `Notebook` and a dict of values that replace defaults.
+
+    Raises
+    ------
+    ValueError
+        If a value names what cannot be hashed, as :func:`inputs` says.
+    """
     defaults = {p.name: p.default for p in notebook.parameters}
-    values = {name: _anchored(value) for name, value in (values or {}).items()}
+    values, hashes = inputs(values or {}, defaults, notebook.folder)
     cells = nbformat.writes(notebook.node)
     return Point(
         notebook=notebook.name,
@@ -65,7 +70,7 @@ def plan(notebook, values=None):
             "version": __version__,
             "notebook_hash": hashlib.sha256(cells.encode()).hexdigest(),
             "source_hash": source_hash(notebook),
-            "data": data_hashes(notebook.datasets) | _own_files(values),
+            "data": data_hashes(notebook.datasets) | hashes,
         },
     )
 
@@ -78,18 +83,3 @@ def data_hashes(datasets):
 
     files = {file for name in datasets for file in requires(name)}
     return {file: registry()[file].sha256 for file in sorted(files)}
-
-
-def _is_file(value):
-    return isinstance(value, str) and "." in value and os.path.isfile(value)
-
-
-def _anchored(value):
-    """Make a path that was typed here mean the same where the notebook runs."""
-    return str(Path(value).resolve()) if _is_file(value) else value
-
-
-def _own_files(values):
-    """Hash the user's own files among the values: other content is another run."""
-    files = [Path(value) for value in values.values() if _is_file(value)]
-    return {str(f): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
