@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from latentomics.base import check_choice, check_size, check_whole, first, hold_out
+from latentomics.base import check_choice, check_size, check_whole, hold_out
+from latentomics.matrices import first
 
 
 @pytest.fixture

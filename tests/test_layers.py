@@ -9,7 +9,7 @@ import latentomics
 
 LAYERS = [
     {"__init__"},
-    {"arrays"},
+    {"arrays", "matrices"},
     {"base", "linalg", "solvers", "metrics"},
     {"data", "plot"},
     {"denoise", "multitask", "signatures", "sensing"},

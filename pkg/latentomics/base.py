@@ -1,13 +1,19 @@
 """What every estimator needs at its front door."""
 
-from numbers import Real
-
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor, resolve_device
+from latentomics.matrices import (
+    aligned,
+    aligned_like,
+    as_table,
+    first,
+    names_of,
+    read_matrix,
+)
 
 HEADROOM = 100  # how far a value on the way to the answer may exceed the data
 
@@ -48,82 +54,6 @@ def check_choice(name, value, allowed):
 SCORES = {"mae": lambda R: abs(R).mean(), "mse": lambda R: (R * R).mean()}
 
 
-def check_table(X, name="X"):
-    """Raise ValueError unless `X` is a matrix of named lines with numbers in it.
-
-    Names are those of a DataFrame; an array has none, and cannot repeat them.
-    """
-    check_shape(X, name)
-    if isinstance(X, pd.DataFrame):
-        for axis, labels in (("row", X.index), ("column", X.columns)):
-            twice = labels[labels.duplicated()]
-            if len(twice):
-                raise ValueError(
-                    f"{name} must have unique {axis} names; got {twice[0]!r} "
-                    f"{(labels == twice[0]).sum()} times"
-                )
-    elif np.asarray(X).dtype.kind not in "OUmM" or np.asarray(X).ndim != 2:
-        return  # numbers, or what scikit-learn refuses well, such as a sparse matrix
-    else:
-        X = pd.DataFrame(np.asarray(X, dtype=object))
-    for column in X.columns[~X.dtypes.map(pd.api.types.is_numeric_dtype)]:
-        other = X[column][~X[column].map(_may_be_a_number)]
-        if len(other):
-            raise ValueError(
-                f"{name} must hold numbers; got {other.iloc[0]!r} "
-                f"in row {other.index[0]!r}, column {column!r}"
-            )
-
-
-def _may_be_a_number(cell):
-    """Whether a cell is a number, a gap, or an object that scikit-learn refuses."""
-    if isinstance(cell, Real | np.bool_) or not pd.api.types.is_scalar(cell):
-        return True
-    return cell is not pd.NaT and pd.isna(cell)
-
-
-def unmasked(X):
-    """Return a masked array with NaN where it is masked, anything else as it is."""
-    if not np.ma.isMaskedArray(X):
-        return X
-    return X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
-
-
-def check_shape(X, name="X"):
-    """Raise ValueError unless `X` has two dimensions, neither of them empty."""
-    try:
-        shape = X.shape if hasattr(X, "shape") else np.shape(X)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a matrix; got rows of unequal lengths"
-        ) from None
-    if len(shape) != 2:
-        got = f"shape {shape}" if shape else repr(X)
-        raise ValueError(f"{name} must be a matrix, rows = samples; got {got}")
-    if 0 in shape:  # the end of it is as scikit-learn's checks want it
-        raise ValueError(
-            f"{name} must have a row and a column; got {shape[0]} sample(s) and "
-            f"{shape[1]} feature(s) (shape={shape}) while a minimum of 1 is required."
-        )
-
-
-def first(indices, limit=5):
-    """Return a short list for a message: the first few, then how many more."""
-    more = f" and {len(indices) - limit} more" * (len(indices) > limit)
-    return f"{[int(i) for i in indices[:limit]]}{more}"
-
-
-def check_finite(X, name="X"):
-    """Raise ValueError for an infinite entry of an array; NaN is a gap, and passes."""
-    wrong = np.argwhere(np.isinf(X))
-    if len(wrong):
-        row, column = (int(i) for i in wrong[0])
-        raise ValueError(
-            f"{name} must be finite, or NaN for a gap; got {X[row, column]} "
-            f"in row {row}, column {column}"
-        )
-
-
 def check_size(X, dtype, name="X"):
     """Raise ValueError for a value so large that a sum of squares would overflow."""
     limit = (np.finfo(dtype).max / X.size) ** 0.5 / HEADROOM
@@ -147,15 +77,25 @@ def check_lines(mask, what, name="X"):
             )
 
 
-def check_mask(mask, shape, name):
-    """Return `mask` as a boolean array, or raise ValueError."""
-    mask = np.asarray(mask)
+def check_mask(mask, X, name):
+    """Return `mask` as a boolean array in the order of `X`, or raise ValueError."""
+    mask = aligned_like(mask, X, name=name)
+    mask, shape = _truths(mask), np.shape(X)
     if mask.shape != tuple(shape) or mask.dtype != bool:
         raise ValueError(
             f"{name} must be a boolean mask of shape {tuple(shape)}; "
             f"got {mask.dtype} of shape {mask.shape}"
         )
     return mask
+
+
+def _truths(mask):
+    """Return a mask as an array; one of pandas' own types without a gap as bool."""
+    if not hasattr(mask, "dtypes") or np.asarray(mask).dtype == bool:
+        return np.asarray(mask)
+    cells = np.asarray(mask, dtype=object)
+    kinds = {type(cell) for cell in cells.ravel()}
+    return cells.astype(bool) if kinds <= {bool, np.bool_} else cells
 
 
 def hold_out(seen, fraction, random_state):
@@ -186,6 +126,29 @@ def hold_out(seen, fraction, random_state):
     return held
 
 
+def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
+    """Return `X` of `fit` or of a later call as :func:`read_matrix` does.
+
+    A fit remembers the names of the columns; with ``reset=False`` they must be those
+    of the fit: in its order if they are text, as scikit-learn has it, unless
+    `any_order` says otherwise; else in any.
+    """
+    X = as_table(X)
+    names, fitted = names_of(X, axis=1), getattr(model, "_column_names", None)
+    if not reset and names is not None and fitted is not None:
+        text = hasattr(model, "feature_names_in_")  # scikit-learn refuses others
+        if not text or (any_order and set(names) == set(fitted)):
+            X = aligned(X, fitted, name="X", by="X of the fit", axis=1)
+            names = names_of(X, axis=1)
+    values = read_matrix(X, gaps=gaps)
+    given = values if names is None else pd.DataFrame(values, columns=names)
+    how |= {"dtype": "float64", "order": "C", "ensure_all_finite": False}
+    values = validate_data(model, given, reset=reset, **how)
+    if reset:
+        model._column_names = names
+    return values
+
+
 class GappyMatrixEstimator(BaseEstimator):
     """Base for estimators whose `X` may hold NaN for "not measured".
 
@@ -206,11 +169,11 @@ class GappyMatrixEstimator(BaseEstimator):
             `validation` is not a boolean mask of the shape of `X`.
         """
         resolve_device(self.device)
-        X = self._checked(X)
+        table, X = X, self._checked(X)
         seen = ~np.isnan(X)
         if validation is None:
             validation = self._draw_validation(seen)
-        held = check_mask(validation, X.shape, "validation") & seen
+        held = check_mask(validation, table, "validation") & seen
         check_lines(seen & ~held, "an entry that validation leaves to fit")
         check_choice("dtype", self.dtype, DTYPES)
         check_size(X, self.dtype)
@@ -219,10 +182,7 @@ class GappyMatrixEstimator(BaseEstimator):
 
     def _checked(self, X):
         """Return `X` as an array, once nothing is wrong with it."""
-        X = unmasked(X)
-        check_table(X)
-        X = validate_data(self, X, dtype="numeric", ensure_all_finite=False)
-        check_finite(X)
+        X = read_features(self, X, gaps=True)
         check_lines(~np.isnan(X), "a measured entry")
         return X
 

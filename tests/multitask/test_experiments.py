@@ -144,9 +144,15 @@ def test_bad_numbers_are_refused(data, methods, given, says):
 
 def test_tables_must_name_the_same_lines(data, methods):
     X, Y = data
-    says = "X and Y must have the same lines in the same order; got 'line 17'"
+    search = methods["ridge"][0]
+    shuffled, plain = (
+        nested_cv({"ridge": (search, table)}, Y).values["ridge"]
+        for table in (X[::-1], X)
+    )
+    assert_array_equal(shuffled, plain)
+    says = "features of 'ridge' must have the same row names as Y.* called 'line 17'"
     with pytest.raises(ValueError, match=says):
-        nested_cv({"ridge": (methods["ridge"][0], X[::-1])}, Y)
+        nested_cv({"ridge": (search, X.rename(index={"line 17": "line x"}))}, Y)
     says = "features of 'ridge' must have a row for each of the 18 lines of Y; got 17"
     with pytest.raises(ValueError, match=says):
         nested_cv({"ridge": (methods["ridge"][0], X.to_numpy()[1:])}, Y)

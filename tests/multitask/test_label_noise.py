@@ -260,10 +260,13 @@ def test_progress_sees_each_group_of_drugs_measured_alike(test, screen):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X, Y: (X[1:], Y), "the same lines in the same order; got 29 and 30"),
+        (
+            lambda X, Y: (X[1:], Y),
+            "Y must have a row for each of the 29 lines of X; got 30",
+        ),
         (
             lambda X, Y: (pd.DataFrame(X), pd.DataFrame(Y, range(1, 31))),
-            "the same lines in the same order",
+            "Y must have the same row names as X.*; got none called 0 and 30, which",
         ),
         (lambda X, Y: (np.where(X == X[3, 2], np.nan, X), Y), "X must be finite"),
         (lambda X, Y: (X, np.where(Y == Y[3, 1], np.inf, Y)), "Y must be finite, or"),

@@ -209,7 +209,7 @@ def test_a_drug_measured_on_no_line_is_named(regressor_class, fit, responses):
 def test_tables_must_name_the_same_lines(regressor_class, fit, responses):
     X, Y = map(pd.DataFrame, responses)
     Y = Y.rename(index={4: "line 4"})
-    says = "X and Y must have the same lines in the same order; got 4 and 'line 4' in r"
+    says = "Y must have the same row names as X.*; got none called 4 and 'line 4', whi"
     with pytest.raises(ValueError, match=says):
         fit(regressor_class, X, Y)
 

@@ -29,11 +29,13 @@ def test_a_level_that_is_none_is_refused(level):
         conformal_radius(np.ones((2, 2)), np.ones((2, 2)), level)
 
 
-def test_tables_whose_names_differ_are_refused(rng):
+def test_shuffled_tables_are_matched_by_name_and_others_refused(rng):
     X = pd.DataFrame(rng.normal(size=(6, 3)), list("stuvwx"), list("abc"))
-    same = conformal_radius(X, X + 1, 0.5)
-    assert_allclose(same, conformal_radius(X, (X + 1).to_numpy(), 0.5))
-    with pytest.raises(ValueError, match="have the columns of X.* got 'c' in the pl"):
-        conformal_radius(X, X.iloc[:, ::-1])
-    with pytest.raises(ValueError, match="have the index of X.* got 'x' in the place"):
-        conformal_radius(X, X.iloc[::-1])
+    near = X + rng.normal(size=X.shape)
+    same = conformal_radius(X, near, 0.5)
+    assert_allclose(same, conformal_radius(X, near.to_numpy(), 0.5))
+    assert_allclose(same, conformal_radius(X, near.iloc[::-1, ::-1], 0.5))
+    with pytest.raises(ValueError, match="the same column names as X.* called 'c' an"):
+        conformal_radius(X, near.rename(columns={"c": "d"}))
+    with pytest.raises(ValueError, match="the same row names as X.* none called 'x' "):
+        conformal_radius(X, near.rename({"x": "y"}))

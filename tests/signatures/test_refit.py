@@ -64,7 +64,7 @@ def test_a_sample_without_mutations_has_no_exposures(data):
         (lambda X, S: (X[:, 1:], S), "have the same channels; got 23 and 24"),
         (lambda X, S: (X[0], S), "X must be a matrix"),
         (lambda X, S: (X, S[0]), "signatures must be a matrix"),
-        (lambda X, S: (X * np.nan, S), "X must be finite; got NaN"),
+        (lambda X, S: (X * np.nan, S), "X must be finite, without NaN; got nan"),
         (lambda X, S: (X, S * np.inf), "signatures must be finite"),
     ],
 )

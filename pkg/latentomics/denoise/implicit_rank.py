@@ -7,14 +7,9 @@ import pandas as pd
 import torch
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
-from latentomics.base import (
-    check_mask,
-    check_not_negative,
-    check_positive,
-    check_shape,
-    check_whole,
-)
+from latentomics.base import check_mask, check_not_negative, check_positive, check_whole
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
+from latentomics.matrices import read_matrix
 
 
 @dataclass
@@ -95,13 +90,12 @@ def singular_value_paths(
     FloatingPointError
         If the steps are so large that the product overflows.
     """
-    check_shape(X)
     check_positive(init_scale=init_scale, learning_rate=learning_rate)
     check_not_negative(weight_decay=weight_decay)
     check_whole(n_iter=n_iter, look_every=look_every)
     check_whole(at_least=0, random_state=random_state)
-    X = np.asarray(X, dtype=float)
-    held = check_mask(held, X.shape, "held") & ~np.isnan(X)
+    table, X = X, read_matrix(X, gaps=True)
+    held = check_mask(held, table, "held") & ~np.isnan(X)
     fitted = as_mask(~np.isnan(X) & ~held, device=device)
     X, held = as_tensor(np.nan_to_num(X), device=device), as_mask(held, device=device)
     sizes = [X.shape[0], *hidden, X.shape[1]]

@@ -4,11 +4,12 @@ import numpy as np
 import torch
 
 from latentomics.arrays import as_mask, as_numpy
-from latentomics.base import check_choice, check_positive, check_shape
+from latentomics.base import check_choice, check_positive
 from latentomics.denoise.deep_factorization import DeepFactorizationBase
 from latentomics.denoise.enriched import enriched_spikes, group_masks
 from latentomics.denoise.scaling import noise_level
 from latentomics.linalg import clip
+from latentomics.matrices import as_table, check_shape
 
 MODES = ("in_loop", "post", "clamp")
 KEEPS = ("all", "enriched", "abrupt", "none")
@@ -174,6 +175,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
             raise ValueError(f"fdr must be below 1; got {self.fdr!r}")
         if self.keep != "enriched":
             return None
+        X = as_table(X)
         check_shape(X)
         return group_masks(groups, self._lines(X))
 

@@ -94,7 +94,7 @@ class CellSearch(GappyMatrixEstimator):
         seen = ~np.isnan(values)
         if validation is None:
             validation = hold_out(seen, self.validation_fraction, self.random_state)
-        held = check_mask(validation, seen.shape, "validation") & seen
+        held = check_mask(validation, X, "validation") & seen
         if not held.any():
             n, p = seen.shape
             raise ValueError(

@@ -11,15 +11,13 @@ from sklearn.decomposition import NMF
 
 from latentomics.base import (
     check_choice,
-    check_finite,
     check_lines,
     check_not_negative,
     check_positive,
-    check_table,
     check_whole,
-    unmasked,
 )
 from latentomics.data import PlantedSet
+from latentomics.matrices import read_matrix
 
 P_INSIDE, P_OUTSIDE = 0.6, 0.05  # chance of a spike inside and outside the blocks
 SPIKE = (0.2, 0.3)  # lowest and highest height of a spike
@@ -216,15 +214,12 @@ def planted_residuals(
         If `X` is no matrix of numbers, no residual is as high as `keep`, or another
         argument is not what it should be.
     """
-    X = unmasked(X)
-    check_table(X)
+    X = read_matrix(X, gaps=True)
     check_whole(rank=rank)
     check_whole(at_least=2, n_blocks=n_blocks)
     check_positive(keep=keep)
     check_whole(at_least=0, random_state=random_state)
     rng = np.random.default_rng(random_state)
-    X = np.asarray(X, dtype=float)
-    check_finite(X)
     check_lines(~np.isnan(X), "a measured entry")
     _check_rank(rank, X.shape)
     _check_rank(n_blocks, X.shape, "n_blocks")

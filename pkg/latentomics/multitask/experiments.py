@@ -9,13 +9,13 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from latentomics.base import check_choice, check_whole
+from latentomics.matrices import aligned_like, as_table, names_of, read_matrix
 from latentomics.multitask.path_search import (
     SETTINGS,
     PathSearch,
     held_out,
     to_predict,
 )
-from latentomics.multitask.regressor import check_same_lines
 from latentomics.multitask.splitters import read_responses
 from latentomics.multitask.task_groups import TaskGroups
 
@@ -105,7 +105,7 @@ def nested_cv(
         is reached, if a fold holds out every measured line of a drug.
     """
     check_choice("setting", setting, SETTINGS)
-    Y = _checked(methods, Y)
+    methods, Y = _checked(methods, Y)
     check_whole(n_repeats=n_repeats, n_jobs=n_jobs)
     values = {name: np.full((n_repeats, *Y.shape), np.nan) for name in methods}
     jobs = []
@@ -118,7 +118,7 @@ def nested_cv(
             Y_train = pd.DataFrame(Y_train, columns=Y.columns)
             for name, (search, X) in methods.items():
                 one = clone(search).set_params(setting=setting, random_state=seed)
-                jobs.append((repeat, held, name, one, np.asarray(X), rows, Y_train))
+                jobs.append((repeat, held, name, one, X, rows, Y_train))
     run = Parallel(n_jobs=n_jobs, return_as="generator")
     answers = run(delayed(_predict)(*job[3:], job[1]) for job in jobs)
     if progress:
@@ -129,24 +129,27 @@ def nested_cv(
 
 
 def _checked(methods, Y):
-    """Return `Y` as a table, if every method goes with it."""
+    """Return methods with their features in the order of `Y`, and that as a table."""
     if not isinstance(methods, dict) or not methods:
         raise ValueError(f"methods must be a dict with a method; got {methods!r}")
-    table = Y if isinstance(Y, pd.DataFrame) else pd.DataFrame(read_responses(Y))
+    Y = as_table(Y, "Y")
+    table = pd.DataFrame(read_responses(Y), names_of(Y), names_of(Y, axis=1))
+    read = {}
     for name, pair in methods.items():
         search, X = pair if isinstance(pair, tuple) and len(pair) == 2 else (pair, None)
         if not isinstance(search, PathSearch) or X is None:
             raise ValueError(
                 f"methods[{name!r}] must be a pair (PathSearch, features); got {pair!r}"
             )
+        what = f"features of {name!r}"
+        X = aligned_like(X, Y, name=what, by="Y", axes=[0])
+        read[name] = search, read_matrix(X, what)
         if len(X) != len(table):
             raise ValueError(
-                f"features of {name!r} must have a row for each of the {len(table)} "
+                f"{what} must have a row for each of the {len(table)} "
                 f"lines of Y; got {len(X)}"
             )
-        if isinstance(X, pd.DataFrame) and table is Y:
-            check_same_lines(X.index, Y.index)
-    return table
+    return read, table
 
 
 def _predict(search, X, rows, Y_train, held):

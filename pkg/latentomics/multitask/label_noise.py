@@ -4,14 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import iqr, mannwhitneyu
 
-from latentomics.base import (
-    check_finite,
-    check_positive,
-    check_table,
-    check_whole,
-    first,
-    unmasked,
-)
+from latentomics.base import check_positive, check_whole
+from latentomics.matrices import aligned_like, first, names_of, read_matrix
 
 FEWEST_LINES = 4  # so that two are left to train on, however they are split
 
@@ -261,20 +255,14 @@ def _read(X, Y, n_splits, penalty, level, random_state):
     check_positive(penalty=penalty, level=level)
     if level >= 1:
         raise ValueError(f"level must be below 1; got {level!r}")
-    X, Y = unmasked(X), unmasked(Y)
-    for name, table in (("X", X), ("Y", Y)):
-        check_table(table, name)
-    named = isinstance(X, pd.DataFrame) and isinstance(Y, pd.DataFrame)
-    if len(X) != len(Y) or (named and not X.index.equals(Y.index)):
+    Y = aligned_like(Y, X, name="Y", axes=[0])
+    names = names_of(Y, axis=1)
+    X, Y = read_matrix(X), read_matrix(Y, "Y", gaps=True)
+    if len(X) != len(Y):
         raise ValueError(
-            "X and Y must have the same lines in the same order; got "
-            f"{len(X)} and {len(Y)} that are not"
+            f"Y must have a row for each of the {len(X)} lines of X; got {len(Y)}"
         )
-    names = Y.columns if isinstance(Y, pd.DataFrame) else pd.RangeIndex(np.shape(Y)[1])
-    X, Y = np.asarray(X, dtype="float64"), np.asarray(Y, dtype="float64")
-    check_finite(Y, "Y")
-    if not np.isfinite(X).all():
-        raise ValueError(f"X must be finite; got {X[~np.isfinite(X)][0]}")
+    names = pd.RangeIndex(Y.shape[1]) if names is None else names
     _check_variation(X, Y, max(n_splits, FEWEST_LINES))
     return X, Y, names
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from latentomics.arrays import DTYPES
-from latentomics.base import (
-    check_choice,
-    check_finite,
-    check_positive,
-    check_size,
-    check_table,
+from latentomics.base import check_choice, check_positive, check_size, read_features
+from latentomics.matrices import (
+    aligned,
+    as_table,
+    check_shape,
     first,
-    unmasked,
+    names_of,
+    read_matrix,
 )
 
 
@@ -50,35 +50,16 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             their lines differ, or a drug was measured on no line.
         """
         check_choice("dtype", self._dtype, DTYPES)
-        X, Y = unmasked(X), _as_table(Y)
-        lines = X.index if isinstance(X, pd.DataFrame) else None
+        X, Y = as_table(X), as_table(Y, "Y")
+        lines = names_of(X)
         X = self._features(X, ensure_min_samples=2)
         check_size(X, self._dtype)
         self._one_task = getattr(Y, "ndim", 0) == 1
         return X, self._responses(Y, len(X), lines)
 
     def _features(self, X, **how):
-        """Return `X` as a finite matrix, row by row in memory: sums round as they run.
-
-        It is checked against that of the fit if `how` says ``reset=False``.
-        """
-        X = X if hasattr(X, "shape") else _as_table(X)
-        if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
-            raise ValueError(
-                f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
-                "your data: X[None] is one sample"
-            )
-        check_table(X)
-        given = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
-        X = validate_data(self, X, **given, **how)
-        wrong = np.argwhere(~np.isfinite(X))
-        if len(wrong):
-            row, column = (int(i) for i in wrong[0])
-            raise ValueError(
-                f"X must be finite, without NaN; got {X[row, column]} "
-                f"in row {row}, column {column}"
-            )
-        return X
+        """Return `X` as a finite matrix; ``reset=False`` compares it with the fit's."""
+        return read_features(self, X, **how)
 
     def _responses(self, Y, n_samples, lines):
         if Y is None:
@@ -88,19 +69,18 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         if self._one_task:
             Y = Y.to_frame() if isinstance(Y, pd.Series) else Y[:, None]
-        check_table(Y, "Y")
+        check_shape(Y, "Y")
+        Y = aligned(Y, lines, name="Y", by="X")
         if len(Y) != n_samples:
             raise ValueError(
                 f"Y must have a row for each of the {n_samples} lines of X; "
                 f"got {len(Y)}"
             )
         if isinstance(Y, pd.DataFrame):
-            check_same_lines(lines, Y.index)
             self.task_names_in_ = np.asarray(Y.columns, dtype=object)
         elif hasattr(self, "task_names_in_"):
             del self.task_names_in_  # of an earlier fit
-        Y = np.asarray(Y, dtype="float64", order="C")
-        check_finite(Y, "Y")
+        Y = read_matrix(Y, "Y", gaps=True)
         check_size(np.nan_to_num(Y), self._dtype, "Y")
         empty = np.flatnonzero(np.isnan(Y).all(axis=0))
         if len(empty):
@@ -136,7 +116,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _read_new(self, X):
         """Return the features of lines to predict, checked against those of the fit."""
         check_is_fitted(self)
-        return self._features(unmasked(X), reset=False)
+        return self._features(X, reset=False)
 
     def _shaped(self, Y_hat):
         """Return predictions in the shape of the `Y` of the fit."""
@@ -174,35 +154,12 @@ def falling_fractions(points):
     return fractions
 
 
-def _as_table(Y):
-    """Return a table as it is, anything else as an array, if its rows let it."""
-    if Y is None or isinstance(Y, pd.DataFrame | pd.Series):
-        return Y
-    try:
-        array = np.asarray(unmasked(Y))
-        return array if array.ndim else Y
-    except ValueError:  # rows of unequal lengths, which check_table refuses well
-        return Y
-
-
 def named(names, places, limit=5):
     """Return a short list of what stands at `places`, as `base.first` does places."""
     if names is None:
         return first(places, limit)
     more = f" and {len(places) - limit} more" * (len(places) > limit)
     return f"{np.asarray(names)[places[:limit]].tolist()}{more}"
-
-
-def check_same_lines(of_x, of_y):
-    """Raise ValueError if two tables name different lines; arrays name none."""
-    if of_x is None or of_x.equals(of_y):
-        return
-    where = np.flatnonzero(np.asarray(of_x) != np.asarray(of_y))
-    if len(where):
-        raise ValueError(
-            "X and Y must have the same lines in the same order; got "
-            f"{of_x[where[0]]!r} and {of_y[where[0]]!r} in row {where[0]}"
-        )
 
 
 class LinearRegressor(MultitaskRegressor):

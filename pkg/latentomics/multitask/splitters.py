@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.model_selection import KFold
 
-from latentomics.base import check_finite, check_table, check_whole, unmasked
+from latentomics.base import check_whole
+from latentomics.matrices import read_matrix
 from latentomics.multitask.regressor import named
 
 
@@ -169,8 +170,4 @@ def training_cells(Y, train):
 
 def read_responses(Y):
     """Return `Y` as a float array once nothing is wrong with it."""
-    Y = unmasked(Y)
-    check_table(Y, "Y")
-    Y = np.asarray(Y, dtype="float64")
-    check_finite(Y, "Y")
-    return Y
+    return read_matrix(Y, "Y", gaps=True)

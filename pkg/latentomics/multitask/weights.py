@@ -5,7 +5,8 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
-from latentomics.base import check_finite, check_shape, check_whole, first, unmasked
+from latentomics.base import check_whole
+from latentomics.matrices import aligned_like, first, read_matrix
 from latentomics.metrics import enrichment
 
 
@@ -96,6 +97,7 @@ def agreement(labels, groups):
     ----------
     [1] Hubert & Arabie (1985). J Classif 2:193-218.
     """
+    groups = aligned_like(groups, labels, name="groups", by="labels", axes=[0])
     labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
     if labels.shape != groups.shape or labels.ndim != 1:
         raise ValueError(
@@ -276,10 +278,6 @@ def _measured(sets, genes):
 
 def _matrix(W, gaps=True):
     """Return `W` as a float array; names of its rows may repeat."""
-    W = unmasked(W)
-    check_shape(W, "W")
-    W = np.asarray(W, dtype="float64")
-    check_finite(W, "W")
-    if not gaps and np.isnan(W).any():
-        raise ValueError("W must have no gaps; got NaN")
-    return W
+    if isinstance(W, pd.DataFrame):
+        W = W.reset_index(drop=True)
+    return read_matrix(W, "W", gaps=gaps)

@@ -1,10 +1,10 @@
 """What the estimators of part V share: profiles in, measurements in, profiles out."""
 
-import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from latentomics.base import check_not_negative, check_size, check_table, unmasked
+from latentomics.base import check_not_negative, check_size, read_features
+from latentomics.matrices import aligned, aligned_like, as_table, names_of, read_matrix
 
 
 class Profiles(BaseEstimator):
@@ -21,16 +21,7 @@ class Profiles(BaseEstimator):
         """
         if not reset:
             check_is_fitted(self)
-        X = unmasked(_as_array(X))
-        if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
-            raise ValueError(
-                f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
-                "your data: X[None] is one sample"
-            )
-        check_table(X)
-        given = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
-        X = validate_data(self, X, reset=reset, **given, **how)
-        check_no_gap(X, "X")
+        X = read_features(self, X, reset=reset, **how)
         check_size(X, getattr(self, "dtype", "float64"))
         return X
 
@@ -63,9 +54,17 @@ class Decoder(Profiles):
         return self._decode(*self._checked(Y, A, noise))
 
     def _checked(self, Y, A, noise):
+        noise = self._checked_noise(noise)
+        return *read_measured(Y, A, *self._genes), noise
+
+    @property
+    def _genes(self):
+        return self.n_features_in_, self._column_names
+
+    def _checked_noise(self, noise):
         check_is_fitted(self)
         check_not_negative(noise=noise)
-        return *read_measured(Y, A, self.n_features_in_), float(noise)
+        return float(noise)
 
 
 class MeasurementDecoder(Profiles):
@@ -76,7 +75,9 @@ class MeasurementDecoder(Profiles):
 
     def _read(self, X, A, noise):
         X = self._profiles(X, ensure_min_samples=2)
-        A = read_matrix(A, X.shape[1])
+        A = as_table(A, "A")
+        self._measurement_names = names_of(A)
+        A = read_design(A, X.shape[1], self._column_names)
         check_size(A, getattr(self, "dtype", "float64"), "A")
         check_not_negative(noise=noise)
         self.n_measurements_ = len(A)
@@ -96,18 +97,25 @@ class MeasurementDecoder(Profiles):
             If `Y` has other columns than that `A` had rows, or an entry is not finite.
         """
         check_is_fitted(self)
-        return self._decode(_read_rows(Y, self.n_measurements_))
+        names = self._measurement_names
+        return self._decode(_read_rows(Y, self.n_measurements_, names))
 
 
-def read_measured(Y, A, n_features=None):
-    """Return checked measurements and their matrix as float64 arrays."""
-    A = read_matrix(A, n_features)
-    return _read_rows(Y, len(A)), A
+def read_measured(Y, A, n_features=None, genes=None):
+    """Return checked measurements and their matrix as float64 arrays, in one order."""
+    A = as_table(A, "A")
+    design = read_design(A, n_features, genes)
+    return _read_rows(Y, len(design), names_of(A)), design
 
 
-def read_matrix(A, n_features=None):
-    """Return a checked measurement matrix as a float64 array."""
-    A = read_profiles(A, "A")
+def read_design(A, n_features=None, genes=None):
+    """Return a checked measurement matrix as a float64 array.
+
+    Its columns are brought into the order of `genes`, the names of those of `X`.
+    """
+    A = as_table(A, "A")
+    read_matrix(A, "A")  # text is refused before a name that X does not have
+    A = read_profiles(aligned(A, genes, name="A", by="X", axis=1), "A")
     m, g = A.shape
     if n_features is not None and g != n_features:
         raise ValueError(
@@ -121,7 +129,10 @@ def read_matrix(A, n_features=None):
     return A
 
 
-def _read_rows(Y, n_measurements):
+def _read_rows(Y, n_measurements, names):
+    Y = as_table(Y, "Y")
+    read_matrix(Y, "Y")
+    Y = aligned(Y, names, name="Y", by="the rows of A", axis=1)
     Y = read_profiles(Y, "Y")
     if Y.shape[1] != n_measurements:
         raise ValueError(
@@ -131,33 +142,19 @@ def _read_rows(Y, n_measurements):
     return Y
 
 
+def read_pair(X, X_hat):
+    """Return true and decoded profiles as arrays, these in the order of the true."""
+    X_hat = aligned_like(X_hat, X, name="X_hat")
+    X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
+    if X.shape != X_hat.shape:
+        raise ValueError(
+            f"X_hat must have the shape of X, {X.shape}; got {X_hat.shape}"
+        )
+    return X, X_hat
+
+
 def read_profiles(M, name):
     """Return a checked table of finite numbers as a float64 array, a copy."""
-    M = unmasked(_as_array(M))
-    check_table(M, name)
-    M = np.array(M, dtype="float64", order="C")
-    check_no_gap(M, name)
+    M = read_matrix(M, name).copy()
     check_size(M, "float64", name)
     return M
-
-
-def _as_array(M):
-    """Return a table as it is, anything else as an array, if its rows let it."""
-    if hasattr(M, "shape"):
-        return M
-    try:
-        array = np.asarray(M)
-    except ValueError:  # rows of unequal lengths, which check_table refuses well
-        return M
-    return array if array.ndim else M
-
-
-def check_no_gap(M, name):
-    """Raise ValueError for an entry that is NaN or infinite."""
-    wrong = np.argwhere(~np.isfinite(M))
-    if len(wrong):
-        row, column = (int(i) for i in wrong[0])
-        raise ValueError(
-            f"{name} must be finite, without NaN; got {M[row, column]} "
-            f"in row {row}, column {column}"
-        )

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from latentomics.base import check_whole
-from latentomics.sensing.base import Decoder
+from latentomics.sensing.base import Decoder, read_design
 from latentomics.sensing.measurement import with_variance
 
 
@@ -71,7 +71,8 @@ class BlendedDecoder(Decoder):
 
     def weights(self, A, noise=0.0):
         """Return the weight of each decoder for a measurement, (n_decoders,)."""
-        _, A, noise = self._checked(np.zeros((1, len(A))), A, noise)
+        noise = self._checked_noise(noise)
+        A = read_design(A, *self._genes)
         rng = np.random.default_rng(self.random_state)
         d = len(self.decoders_)
         G, b = np.zeros((d, d)), np.zeros(d)

@@ -1,9 +1,8 @@
 """Intervals that need no model: how far off we were on profiles like these."""
 
 import numpy as np
-import pandas as pd
 
-from latentomics.sensing.base import read_profiles
+from latentomics.sensing.base import read_pair
 
 
 def conformal_radius(X, X_hat, level=0.9):
@@ -19,7 +18,8 @@ def conformal_radius(X, X_hat, level=0.9):
     Parameters
     ----------
     X, X_hat : arrays of shape (n_samples, n_features)
-        Profiles that the decoder was not fitted to, true and decoded.
+        Profiles that the decoder was not fitted to, true and decoded; two tables are
+        matched by the names of rows and columns.
     level : float, default=0.9
         Between 0 and 1.
 
@@ -40,26 +40,8 @@ def conformal_radius(X, X_hat, level=0.9):
     """
     if not isinstance(level, float) or not 0 < level < 1:
         raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
-    _check_names(X, X_hat)
-    X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
-    if X.shape != X_hat.shape:
-        raise ValueError(
-            f"X_hat must have the shape of X, {X.shape}; got {X_hat.shape}"
-        )
+    X, X_hat = read_pair(X, X_hat)
     rank = int(np.ceil((len(X) + 1) * level))
     if rank > len(X):
         return np.full(X.shape[1], np.inf)
     return np.sort(np.abs(X - X_hat), axis=0)[rank - 1]
-
-
-def _check_names(X, X_hat):
-    """Raise ValueError for two tables whose rows or columns are not the same."""
-    for names in ("index", "columns"):
-        one, other = getattr(X, names, None), getattr(X_hat, names, None)
-        if isinstance(one, pd.Index) and isinstance(other, pd.Index):
-            if len(one) == len(other) and not one.equals(other):
-                i = int(np.argmax(one != other))
-                raise ValueError(
-                    f"X_hat must have the {names} of X, in its order; got "
-                    f"{other[i]!r} in the place of {one[i]!r}"
-                )

@@ -6,7 +6,7 @@ from sklearn.base import clone
 
 from latentomics.arrays import as_numpy, as_tensor, resolve_device
 from latentomics.base import check_choice, check_whole
-from latentomics.sensing.base import Decoder
+from latentomics.sensing.base import Decoder, read_design
 from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.measurement import with_variance
 from latentomics.solvers.pursuit import pursuit_path
@@ -136,8 +136,8 @@ class DictionaryDecoder(Decoder):
         """
         if self.n_nonzero is not None:
             raise ValueError(f"n_nonzero must be None here; got {self.n_nonzero!r}")
-        A, noise = self._checked(np.zeros((1, len(A))), A, noise)[1:]
-        return self._choose(A, noise)
+        noise = self._checked_noise(noise)
+        return self._choose(read_design(A, *self._genes), noise)
 
     def _choose(self, A, noise):
         rng, X = np.random.default_rng(0), self.profiles_

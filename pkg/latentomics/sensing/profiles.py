@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
-from latentomics.base import check_table, check_whole, first
-from latentomics.sensing.base import check_no_gap
+from latentomics.base import check_whole
+from latentomics.matrices import aligned_like, first, names_of, read_matrix
 
 MILLION = 1e6
 
@@ -24,7 +24,7 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
     counts : DataFrame or array of shape (n_all_cells, n_genes)
         Numbers of molecules, at least one in each cell.
     labels : sequence of length n_all_cells
-        Type of each cell, in the order of `counts`.
+        Type of each cell; a named Series is matched to the rows of `counts` by name.
     n_cells : int, default=50
         In a sample; at most those of the rarest type. The fewer, the noisier.
     n_samples : int, default=1000
@@ -47,9 +47,9 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
     """
     check_whole(n_cells=n_cells, n_samples=n_samples)
     check_whole(at_least=0, random_state=random_state)
-    check_table(counts, "counts")
-    genes = getattr(counts, "columns", None)
-    counts = _checked(np.asarray(counts))
+    labels = aligned_like(labels, counts, name="labels", by="counts", axes=[0])
+    genes = names_of(counts, axis=1)
+    counts = _checked(read_matrix(counts, "counts"))
     kinds, cells = _cells_of(labels, len(counts), n_cells)
     rng = np.random.default_rng(random_state)
     drawn = rng.permutation(np.arange(n_samples) % len(kinds))
@@ -65,7 +65,6 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
 
 
 def _checked(counts):
-    check_no_gap(counts, "counts")
     if counts.min() < 0:
         row, column = (int(i) for i in np.argwhere(counts < 0)[0])
         raise ValueError(
@@ -85,6 +84,11 @@ def _cells_of(labels, n, n_cells):
     labels = np.asarray(labels, dtype=object)
     if labels.shape != (n,):
         raise ValueError(f"labels must be {n}, one a row; got shape {labels.shape}")
+    missing = np.flatnonzero(pd.isna(labels))
+    if len(missing):
+        raise ValueError(
+            f"labels must name the type of every cell; got none in row {first(missing)}"
+        )
     kinds, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if n_cells > sizes.min():
         raise ValueError(
@@ -117,9 +121,7 @@ def top_genes(X, n_genes):
         If `X` is not a matrix of finite numbers, or `n_genes` is not a whole number
         from 1 to its columns.
     """
-    check_table(X)
-    values = np.asarray(X, dtype="float64")
-    check_no_gap(values, "X")
+    values = read_matrix(X)
     check_whole(n_genes=n_genes)
     if n_genes > values.shape[1]:
         raise ValueError(

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from latentomics.sensing.base import read_profiles
+from latentomics.sensing.base import read_pair
 
 N_DISTANCES = 500  # samples whose distances are compared: all pairs of more are many
 
@@ -14,7 +14,7 @@ def scores(X, X_hat):
     Parameters
     ----------
     X, X_hat : arrays of shape (n_samples, n_features)
-        True and decoded.
+        True and decoded; two tables are matched by the names of rows and columns.
 
     Returns
     -------
@@ -31,11 +31,7 @@ def scores(X, X_hat):
     ValueError
         If shapes differ, or an entry is not finite.
     """
-    X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
-    if X.shape != X_hat.shape:
-        raise ValueError(
-            f"X_hat must have the shape of X, {X.shape}; got {X_hat.shape}"
-        )
+    X, X_hat = read_pair(X, X_hat)
     near, far = (pdist(M[:N_DISTANCES]) for M in (X, X_hat))
     return {
         "overall": _correlation(X.reshape(1, -1), X_hat.reshape(1, -1)),

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from latentomics.sensing.base import read_matrix, read_profiles
+from latentomics.matrices import names_of
+from latentomics.sensing.base import read_design, read_profiles
 
 
 def distance_distortion(X, A):
@@ -25,8 +26,9 @@ def distance_distortion(X, A):
     ndarray
         One number for each pair of samples that differ.
     """
+    genes = names_of(X, axis=1)
     X = read_profiles(X, "X")
-    A = read_matrix(A, X.shape[1])
+    A = read_design(A, X.shape[1], genes)
     before, after = (pdist(M, "sqeuclidean") for M in (X, X @ A.T))
     differ = before > 0
     m, g = A.shape

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_choice, check_shape, check_table
+from latentomics.base import check_choice
 from latentomics.data.channels import (
     BASES,
     CHANNELS,
@@ -13,6 +13,7 @@ from latentomics.data.channels import (
     substitution,
     trinucleotide,
 )
+from latentomics.matrices import as_table, names_of, read_matrix
 
 __all__ = [
     "BASES",
@@ -50,9 +51,7 @@ def to_profiles(counts, name="counts"):
     ValueError
         If an entry is negative, missing or infinite, or a sample has no mutation.
     """
-    check_table(counts, name)
-    frame = pd.DataFrame(counts).astype(float)
-    _check_counts(frame, name)
+    frame = _read_counts(counts, name)
     largest = frame.max(axis=1)
     empty = largest.index[largest == 0]
     if len(empty):
@@ -67,9 +66,11 @@ def to_profiles(counts, name="counts"):
     return profiles if isinstance(counts, pd.DataFrame) else profiles.to_numpy()
 
 
-def _check_counts(frame, name):
-    """Raise ValueError for the first entry that is no number from 0 up."""
-    values = frame.to_numpy()
+def _read_counts(table, name):
+    """Return a table of float64, or raise ValueError for an entry below 0."""
+    table = as_table(table, name)
+    values = read_matrix(table, name, gaps=None)
+    frame = pd.DataFrame(values, names_of(table), names_of(table, axis=1))
     wrong = np.argwhere(~(np.isfinite(values) & (values >= 0)))
     if len(wrong):
         i, j = wrong[0]
@@ -77,6 +78,7 @@ def _check_counts(frame, name):
             f"{name} must hold numbers from 0 up; got {values[i, j]:g} in sample "
             f"{frame.index[i]!r}, channel {frame.columns[j]!r}"
         )
+    return frame
 
 
 def correct_opportunities(table, frequencies, *, source="exome", target="genome"):
@@ -113,12 +115,9 @@ def correct_opportunities(table, frequencies, *, source="exome", target="genome"
         missing or infinite, `frequencies` lacks a trinucleotide or holds anything but
         positive numbers, or `source` or `target` is none of its columns.
     """
-    table = align_channels(table)
-    check_table(table, "table")
-    check_shape(table, "table")
-    table = table.astype(float)
-    _check_counts(table, "table")
-    check_table(frequencies, "frequencies")
+    table = _read_counts(align_channels(table), "table")
+    regions = read_matrix(frequencies, "frequencies", gaps=None)
+    frequencies = pd.DataFrame(regions, frequencies.index, frequencies.columns)
     check_choice("source", source, frequencies.columns)
     check_choice("target", target, frequencies.columns)
     ratio = _of_channels(frequencies, target) / _of_channels(frequencies, source)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_samples
 
-from latentomics.base import check_finite
+from latentomics.matrices import check_finite
 
 MAX_ITER = 50
 

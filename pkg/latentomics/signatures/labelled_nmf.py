@@ -7,18 +7,17 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from latentomics.arrays import DTYPES, as_numpy
 from latentomics.base import (
     check_choice,
     check_not_negative,
     check_positive,
-    check_table,
     check_whole,
-    first,
-    unmasked,
+    read_features,
 )
+from latentomics.matrices import as_table, first, names_of, read_matrix
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
 from latentomics.signatures.labels import read_labels
@@ -119,7 +118,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def _unexplained(self, X, profiles):
         """Return the share that is; NaN if X holds no counts to tell chance by."""
-        raw = np.asarray(unmasked(X), dtype=float)
+        raw = read_matrix(X)
         if raw.max() > EXACT or (raw != raw.round()).any() or raw.sum(1).max() < 2:
             return np.nan
         counts = (profiles * raw.sum(axis=1, keepdims=True)).round()
@@ -141,7 +140,9 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def _read(self, X, y):
         """Return profiles and class numbers, once nothing is wrong with them."""
-        X = self._profiles(unmasked(X), reset=True)
+        X = as_table(X)
+        samples = names_of(X)
+        X = self._profiles(X, reset=True)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
@@ -152,31 +153,12 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
                 f"n_components must be at most the {X.shape[1]} feature(s) of X; "
                 f"got {self.n_components}"
             )
-        self.classes_, codes = read_labels(y, len(X))
+        self.classes_, codes = read_labels(y, len(X), samples)
         return X, codes
 
     def _profiles(self, X, reset):
         """Return rows that sum to 1."""
-        X = _as_array(X)
-        if getattr(X, "ndim", 2) == 1:  # as scikit-learn says it
-            raise ValueError(
-                f"X must be a matrix, rows = samples; got shape ({len(X)},). Reshape "
-                "your data: X[None] is one sample"
-            )
-        check_table(X)
-        names = getattr(self, "feature_names_in_", None)
-        if not reset and names is not None and isinstance(X, pd.DataFrame):
-            if set(X.columns) == set(names):  # the same channels in another order
-                X = X[names]
-        how = {"dtype": "float64", "order": "C", "ensure_all_finite": False}
-        X = validate_data(self, X, reset=reset, **how)
-        wrong = np.argwhere(~np.isfinite(X))
-        if len(wrong):
-            row, column = (int(i) for i in wrong[0])
-            raise ValueError(
-                f"X must be finite, without NaN; got {X[row, column]} "
-                f"in row {row}, column {column}"
-            )
+        X = read_features(self, X, reset=reset, any_order=True)
         below = np.argwhere(X < 0)
         if len(below):
             row, column = (int(i) for i in below[0])
@@ -195,7 +177,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
     def _read_new(self, X):
         check_is_fitted(self)
-        return self._profiles(unmasked(X), reset=False)
+        return self._profiles(X, reset=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -233,7 +215,7 @@ def fit_together(models, X, y):
     )
     warm_up(runs, first_.warm_up, first_.n_runs)
     first_._settle(runs, range(len(settings) * first_.n_runs), phase=0)
-    raw = np.asarray(unmasked(X), dtype=float)[codes >= 0]
+    raw = read_matrix(X)[codes >= 0]
     for setting, model in zip(wanted, models, strict=True):
         model._finish(profiles, codes, part(runs, settings.index(setting), model))
         model.unexplained_ = model._unexplained(raw, profiles[codes >= 0])
@@ -244,17 +226,6 @@ def _setting(model):
     """Return what the runs of a model depend on; at lam_c = 0 not on lam_2."""
     unseen = not model.lam_c and not model.later
     return Setting(model.n_components, model.lam_c, 1.0 if unseen else model.lam_2)
-
-
-def _as_array(X):
-    """Return a table as it is, anything else as an array, if its rows let it."""
-    if hasattr(X, "shape"):
-        return X
-    try:
-        array = np.asarray(X)
-    except ValueError:  # rows of unequal lengths, which check_table refuses well
-        return X
-    return array if array.ndim else X
 
 
 def class_weights(E, codes, n_classes, lam_2):

@@ -5,10 +5,12 @@ import pandas as pd
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from latentomics.matrices import aligned, check_dense
+
 UNLABELLED = -1
 
 
-def read_labels(y, n):
+def read_labels(y, n, samples=None):
     """Return the classes in `y`, and the number of each sample's, -1 for unlabelled.
 
     Parameters
@@ -16,6 +18,8 @@ def read_labels(y, n):
     y : array of shape (n,)
         Text or whole numbers; -1, "-1", None, NaN or a masked entry is no label.
     n : int
+    samples : Index, optional
+        Names of the samples: a named `y` may have them in any order.
 
     Returns
     -------
@@ -26,9 +30,10 @@ def read_labels(y, n):
     Raises
     ------
     ValueError
-        If `y` has another length, or does not hold two classes.
+        If `y` has another length or other names, or does not hold two classes.
     """
-    y = _column(y)
+    check_dense(y, "y")
+    y = _column(aligned(y, samples, name="y", by="X"))
     if y.shape != (n,):
         raise ValueError(
             f"y must have a label for each of the {n} samples; got shape {y.shape}"

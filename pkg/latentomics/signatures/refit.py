@@ -3,8 +3,9 @@
 import numpy as np
 
 from latentomics.arrays import as_numpy, as_tensor
-from latentomics.base import check_finite, check_shape, check_whole
+from latentomics.base import check_whole
 from latentomics.linalg.nnls import nnls
+from latentomics.matrices import aligned, as_table, names_of, read_matrix
 
 
 def refit_exposures(X, signatures):
@@ -18,7 +19,7 @@ def refit_exposures(X, signatures):
     ----------
     X : array of shape (n_samples, n_channels)
     signatures : array of shape (n_components, n_channels)
-        Channels in the same order.
+        Channels in any order, if both are named; else in that of `X`.
 
     Returns
     -------
@@ -29,7 +30,9 @@ def refit_exposures(X, signatures):
     ValueError
         If one is no matrix of finite numbers, or they differ in their channels.
     """
-    X, S = _matrix(X, "X"), _matrix(signatures, "signatures")
+    X = as_table(X)
+    S = _signatures(signatures, names_of(X, axis=1))
+    X = read_matrix(X)
     if X.shape[1] != S.shape[1]:
         raise ValueError(
             f"X and signatures must have the same channels; got {X.shape[1]} "
@@ -55,6 +58,7 @@ def unexplained(counts, signatures):
     counts : array of shape (n_samples, n_channels)
         Mutations; whole numbers. Samples with fewer than two have no say.
     signatures : array of shape (n_components, n_channels)
+        Channels as for :func:`refit_exposures`.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def unexplained(counts, signatures):
         As :func:`refit_exposures`; or `counts` are not whole numbers from 0 up, or no
         sample has two mutations.
     """
-    counts = _counts(counts)
+    counts, signatures = _named(counts, signatures)
     total = counts.sum(axis=1, keepdims=True)
     counts, total = counts[total[:, 0] > 1], total[total > 1][:, None]
     if not len(counts):
@@ -74,7 +78,7 @@ def unexplained(counts, signatures):
     X = counts / total
     square = (X**2).sum(axis=1)
     chance = (1 - square) / (total[:, 0] - 1)
-    left = (X - refit_exposures(X, signatures) @ _matrix(signatures, "signatures")) ** 2
+    left = (X - refit_exposures(X, signatures) @ signatures) ** 2
     return float((left.sum(axis=1) - chance).sum() / (square - chance).sum())
 
 
@@ -91,6 +95,7 @@ def bootstrap_exposures(
     counts : array of shape (n_samples, n_channels)
         Mutations; whole numbers.
     signatures : array of shape (n_components, n_channels)
+        Channels as for :func:`refit_exposures`.
     n_resamples : int, default=200
     level : float, default=0.95
     random_state : int, default=0
@@ -109,7 +114,7 @@ def bootstrap_exposures(
     check_whole(at_least=0, random_state=random_state)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1; got {level!r}")
-    counts = _counts(counts)
+    counts, signatures = _named(counts, signatures)
     rng = np.random.default_rng(random_state)
     total = counts.sum(axis=1)
     shares = counts / np.maximum(total, 1)[:, None]
@@ -120,17 +125,17 @@ def bootstrap_exposures(
     return tuple(np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0))
 
 
-def _counts(counts):
-    counts = _matrix(counts, "counts")
+def _named(counts, signatures):
+    """Return counts, and signatures with the channels in their order, as arrays."""
+    counts = as_table(counts, "counts")
+    S = _signatures(signatures, names_of(counts, axis=1), "counts")
+    counts = read_matrix(counts, "counts")
     if (counts < 0).any() or (counts != counts.round()).any():
         raise ValueError("counts must be whole numbers from 0 up; got others")
-    return counts
+    return counts, S
 
 
-def _matrix(X, name):
-    check_shape(X, name)
-    X = np.asarray(X, dtype="float64")
-    check_finite(X, name)
-    if np.isnan(X).any():
-        raise ValueError(f"{name} must be finite; got NaN")
-    return X
+def _signatures(S, channels, by="X"):
+    S = as_table(S, "signatures")
+    S = aligned(S, channels, name="signatures", by=by, axis=1)
+    return read_matrix(S, "signatures")

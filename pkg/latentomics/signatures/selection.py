@@ -10,7 +10,8 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_choice, check_whole, unmasked
+from latentomics.base import check_choice, check_whole
+from latentomics.matrices import aligned_like, read_matrix
 from latentomics.signatures.grid import read_grid, together
 from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.labels import UNLABELLED
@@ -160,6 +161,7 @@ def select(
         raise ValueError(f"min_stability must be a number; got {min_stability!r}")
     check_choice("criterion", criterion, CRITERIA)
     points = read_grid(estimator, GRID if grid is None else grid)
+    groups = aligned_like(groups, X, name="groups", axes=[0])
     X, y = _read(estimator, points, X, y)
     if criterion == "pool" and (y != UNLABELLED).all():
         raise ValueError("criterion 'pool' needs unlabelled samples, y = -1; got none")
@@ -182,7 +184,7 @@ def _read(estimator, points, X, y):
     for model in models:
         model._check_parameters()
     _, codes = max(models, key=lambda m: m.n_components)._read(X, y)
-    return np.asarray(unmasked(X), dtype=float), codes
+    return read_matrix(X), codes
 
 
 def _folds(y, groups, n_splits):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from latentomics.arrays import as_numpy, as_tensor
+from latentomics.matrices import aligned, as_table, names_of, read_matrix
 
 METHODS = ("ormp", "omp", "legacy")
 # What a chunk's vectors may take: the caches of a CPU, a small part of a GPU
@@ -112,6 +113,7 @@ def pursuit_path(
     D : array of shape (n_atoms, n_measurements)
         Atoms, one a row, of any length.
     Y : array of shape (n_samples, n_measurements)
+        Two tables are matched by the names of the measurements.
     n_nonzero : int
         k, at most `n_measurements`.
     method : {"ormp", "omp", "legacy"}, default="ormp"
@@ -145,7 +147,8 @@ def pursuit_path(
     [3] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
     """
     _check_options(method, nonnegative)
-    D, Y = _matrix(D, "D"), _matrix(Y, "Y")
+    Y = aligned(as_table(Y, "Y"), names_of(D, 1), name="Y", by="D", axis=1)
+    D, Y = read_matrix(D, "D"), read_matrix(Y, "Y")
     if Y.shape[1] != D.shape[1]:
         raise ValueError(
             f"Y must have a column for each of {D.shape[1]} entries of an atom; "
@@ -249,16 +252,6 @@ class _Signs:
         self.B[:, j], self.w[:, j] = v * scale, (c * scale)[:, 0]
         B -= at * self.B[:, j : j + 1]
         w -= at[..., 0] * self.w[:, j : j + 1]
-
-
-def _matrix(M, name):
-    """Return a matrix of finite numbers, as float64."""
-    M = np.asarray(M, dtype="float64")
-    if M.ndim != 2 or 0 in M.shape:
-        raise ValueError(f"{name} must be a matrix with entries; got shape {M.shape}")
-    if not np.isfinite(M).all():
-        raise ValueError(f"{name} must be finite; got {M[~np.isfinite(M)][0]}")
-    return M
 
 
 def _check_options(method, nonnegative):
