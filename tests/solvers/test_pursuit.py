@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import orthogonal_mp
 
-from latentomics.solvers.pursuit import pursuit, pursuit_path
+from latentomics.solvers.pursuit import CHUNK_BYTES, pursuit, pursuit_path
 
 METHODS = ("ormp", "omp", "legacy")
 WAYS = pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_more_samples_than_a_chunk_holds_change_nothing(
 ):
     D, Y = problem
     whole = pursuit(D, Y, 5, device=device, **way)
-    room = dict.fromkeys(("cpu", "cuda"), 7 * 5 * 12 * 8)  # for seven of twenty
+    room = dict.fromkeys(CHUNK_BYTES, 7 * 5 * 12 * 8)  # for seven of twenty
     monkeypatch.setattr("latentomics.solvers.pursuit.CHUNK_BYTES", room)
     assert_allclose(pursuit(D, Y, 5, device=device, **way), whole, atol=1e-13)
 

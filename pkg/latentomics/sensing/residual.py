@@ -76,7 +76,7 @@ class ResidualDecoder(Decoder):
         check_whole(at_least=0, random_state=self.random_state)
         resolve_device(self.device)
         X = self._profiles(X, ensure_min_samples=2)
-        self.decoder_ = own_decoder(self.decoder, VAEDecoder()).fit(X)
+        self.decoder_ = own_decoder(self.decoder, VAEDecoder(device=self.device)).fit(X)
         order = np.random.default_rng(self.random_state).permutation(len(X))
         self.profiles_ = X[order[: self.max_samples]]
         return self

@@ -118,7 +118,7 @@ class StackedDecoder(MeasurementDecoder):
         self.A_ = A.copy()
         self.noise_ = float(noise)
         draw = generator(self.random_state)
-        self.decoder_ = own_decoder(self.decoder, LinearMMSE()).fit(X)
+        self.decoder_ = own_decoder(self.decoder, LinearMMSE(device=self.device)).fit(X)
         given, wanted = self._pairs(X, draw)
 
         def pair(rows, training):
