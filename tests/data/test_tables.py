@@ -124,6 +124,11 @@ BAD = {
         cells("s1,1,2", "s2,1"),
         "equally many cells in each line; got 2 in line 3 and 3 in the header",
     ),
+    "blank.csv": (
+        text(["", "id,g1,g2", "", '"s\n1",1,2', "", "s2,1"]),
+        "got 2 in line 7 and 3 in the header$",
+    ),
+    "mixed.csv": (cells("s1,1,2", "s2;1;2"), r"got 1 in line 3 .*line 3 split by ';'"),
     "long.csv": (cells("s1,1,2", "s2,1,2,3"), "got 4 in line 3 and 3"),
     "rows.csv": (cells("s1,1,2", "s1 ,3,4"), "unique row names; got 's1' 2 times"),
     "columns.csv": (text(["id,g,g", "s,1,2"]), "unique column names; got 'g' 2 times"),

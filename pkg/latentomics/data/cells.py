@@ -115,14 +115,16 @@ def _no_numbers_for_names(labels, name, where):
 
 def _named(grid, name, row_names):
     """Split a grid of cells into names and values."""
-    header, *lines = grid
+    numbers, (header, *lines) = list(grid)[1:], grid.values()
     if row_names and lines and all(len(line) == len(header) + 1 for line in lines):
         header = ["", *header]  # as R writes it: no name over the row names
-    for number, line in enumerate(lines, start=2):
+    for number, line in zip(numbers, lines, strict=True):
         if len(line) != len(header):
+            other = [s for s in ";,\t" if len(line) == 1 and s in line[0]]
+            cause = f" (is line {number} split by {other[0]!r}?)" if other else ""
             raise ValueError(
                 f"{name} must have equally many cells in each line; got {len(line)} "
-                f"in line {number} and {len(header)} in the header"
+                f"in line {number} and {len(header)} in the header{cause}"
             )
     cells = np.empty((len(lines), len(header)), dtype=object)
     for i, line in enumerate(lines):

@@ -36,7 +36,7 @@ class NoValue:
 
 
 def read_grid(path, kind, sheet=None):
-    """Return the cells of a text file or a spreadsheet.
+    """Return the cells of a text file or a spreadsheet by the number of the line.
 
     Blank lines, and blank cells at the end of every line, are left out.
 
@@ -50,14 +50,14 @@ def read_grid(path, kind, sheet=None):
         grid = _sheet(path, sheet)
     else:
         grid = _text(path, DELIMITERS[kind])
-    grid = [line for line in grid if _width(line)]
+    grid = {number: line for number, line in grid if _width(line)}
     if not grid:
         raise ValueError(f"{path.name} must hold a table; got an empty file")
-    width = max(map(_width, grid))
-    grid = [line[:width] for line in grid]
+    width = max(map(_width, grid.values()))
+    grid = {number: line[:width] for number, line in grid.items()}
     if kind != "xlsx":
-        _check_comments(grid, path.name)
-        _check_delimiter(grid, DELIMITERS[kind], path.name)
+        _check_comments([*grid.values()], path.name)
+        _check_delimiter([*grid.values()], DELIMITERS[kind], path.name)
     return grid
 
 
@@ -79,7 +79,8 @@ def _text(path, delimiter):
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            return list(csv.reader(stream, delimiter=delimiter, strict=True))
+            lines = csv.reader(stream, delimiter=delimiter, strict=True)
+            return [(lines.line_num, line) for line in lines]
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path.name} must be UTF-8 text; got byte {error.object[error.start]:#x} "
@@ -144,7 +145,8 @@ def _sheet(path, sheet):
                     line[j] = NoValue()
     width = max(map(len, grid), default=0)
     grid = [["" if cell is None else cell for cell in line] for line in grid]
-    return [line + [""] * (width - len(line)) for line in grid]
+    filled = [line + [""] * (width - len(line)) for line in grid]
+    return [*enumerate(filled, start=1)]
 
 
 def _rows(path, sheet, data_only):
