@@ -73,8 +73,8 @@ def html():
 
 
 @pytest.fixture(scope="session")
-def browser():
-    """Chromium of the system, started once."""
+def launch():
+    """Start the system's Chromium; all that were started end with the tests."""
     binary = next(filter(None, map(shutil.which, BINARIES)), None)
     if binary is None:
         pytest.skip(
@@ -82,9 +82,24 @@ def browser():
             " to run the browser tests"
         )
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=binary, args=FLAGS)
-        yield chromium
-        chromium.close()
+        started = []
+
+        def start(**settings):
+            chromium = playwright.chromium.launch(
+                executable_path=binary, args=FLAGS, **settings
+            )
+            started.append(chromium)
+            return chromium
+
+        yield start
+        for chromium in started:
+            chromium.close()
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    """Chromium with the fonts of this machine."""
+    return launch()
 
 
 @pytest.fixture(scope="session")
@@ -103,8 +118,8 @@ def new_visit(browser):
     """Open visits with chosen browser settings; close them at the end."""
     contexts = []
 
-    def new(site, **settings):
-        context = browser.new_context(**settings)
+    def new(site, on=browser, **settings):
+        context = on.new_context(**settings)
         context.set_default_timeout(15_000)
         contexts.append(context)
         return Visit(context.new_page(), site)

@@ -59,12 +59,6 @@ def look(desk):
     return facts
 
 
-@pytest.fixture(scope="session")
-def phone(site, new_visit):
-    """A screen of 390 pixels."""
-    return new_visit(site, viewport={"width": 390, "height": 844})
-
-
 @each_page
 def test_nothing_goes_wrong(look, name):
     assert look(name)["wrong"] == []
@@ -123,9 +117,3 @@ def leads_somewhere(html, link):
     address, place = urldefrag(link)
     target = html / unquote(urlparse(address).path).lstrip("/")
     return target.is_file() and (not place or f'id="{place}"' in target.read_text())
-
-
-@each_page
-def test_a_phone_scrolls_only_down(phone, name):
-    page = phone.open(name)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
