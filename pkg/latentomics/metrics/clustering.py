@@ -4,6 +4,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics.cluster import contingency_matrix
 
+from latentomics.matrices import aligned_like
+
 
 def clustering_accuracy(labels_true, labels_pred):
     r"""Share of items in the right cluster, once clusters are matched to groups.
@@ -36,6 +38,9 @@ def clustering_accuracy(labels_true, labels_pred):
     ----------
     [1] Kuhn (1955). Nav Res Logist Q 2:83-97.
     """
+    labels_pred = aligned_like(
+        labels_pred, labels_true, name="labels_pred", by="labels_true", axes=[0]
+    )
     labels = [np.asarray(part, dtype=object) for part in (labels_true, labels_pred)]
     if len({part.shape for part in labels}) > 1 or labels[0].ndim != 1:
         shapes = " and ".join(str(part.shape) for part in labels)

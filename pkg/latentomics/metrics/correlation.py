@@ -7,6 +7,8 @@ from scipy.stats import rankdata
 from scipy.stats import t as student_t
 from sklearn.metrics import roc_auc_score
 
+from latentomics.matrices import aligned, aligned_like, as_table, names_of, read_matrix
+
 
 @dataclass
 class SpearmanMatrix:
@@ -29,7 +31,7 @@ def spearman_matrix(A, B):
     ----------
     A : array of shape (n, p_A)
     B : array of shape (n, p_B)
-        Same rows in the same order; NaN marks a gap.
+        The same rows, of two tables in any order; NaN marks a gap.
 
     Returns
     -------
@@ -40,8 +42,9 @@ def spearman_matrix(A, B):
     ValueError
         If `A` and `B` are not matrices with equally many rows.
     """
-    A, B = np.asarray(A, dtype=float), np.asarray(B, dtype=float)
-    if A.ndim != 2 or B.ndim != 2 or len(A) != len(B):
+    B = aligned_like(B, A, name="B", by="A", axes=[0])
+    A, B = read_matrix(A, "A", gaps=True), read_matrix(B, "B", gaps=True)
+    if len(A) != len(B):
         raise ValueError(
             "A and B must be matrices with equally many rows; "
             f"got shapes {A.shape} and {B.shape}"
@@ -80,7 +83,7 @@ def matched_auroc(rho):
     Parameters
     ----------
     rho : array of shape (p, p)
-        Matched pairs on the diagonal; NaN is left out.
+        Matched pairs on the diagonal, or of one name in a table; NaN is left out.
 
     Returns
     -------
@@ -92,8 +95,11 @@ def matched_auroc(rho):
     ValueError
         If `rho` is not square, or holds no known entry on the diagonal or off it.
     """
-    rho = np.asarray(rho, dtype=float)
-    if rho.ndim != 2 or rho.shape[0] != rho.shape[1]:
+    rho = as_table(rho, "rho")
+    rows = names_of(rho)
+    rho = aligned(rho, rows, name="the columns of rho", by="its rows", axis=1)
+    rho = read_matrix(rho, "rho", gaps=True)
+    if rho.shape[0] != rho.shape[1]:
         raise ValueError(f"rho must be square; got shape {rho.shape}")
     matched, known = np.eye(len(rho), dtype=bool), ~np.isnan(rho)
     n_matched, n_rest = (known & matched).sum(), (known & ~matched).sum()

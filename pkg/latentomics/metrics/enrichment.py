@@ -6,6 +6,8 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import false_discovery_control
 
+from latentomics.matrices import aligned_like
+
 
 @dataclass
 class Enrichment:
@@ -33,6 +35,7 @@ def enrichment(hits, groups, universe=None):
     ----------
     hits : bool array of shape (n_lists, n_items)
     groups : bool array of shape (n_groups, n_items)
+        Tables are matched by the names of the items.
     universe : bool array of shape (n_lists, n_items), optional
         The items that could have been hits, list by list; all by default.
 
@@ -50,6 +53,9 @@ def enrichment(hits, groups, universe=None):
     ----------
     [1] Benjamini & Hochberg (1995). J R Stat Soc B 57:289-300.
     """
+    groups = aligned_like(groups, hits, name="groups", by="hits", axes=[1])
+    if universe is not None:
+        universe = aligned_like(universe, hits, name="universe", by="hits")
     hits, groups = _boolean(hits, "hits"), _boolean(groups, "groups")
     if universe is None:
         universe = np.ones_like(hits)

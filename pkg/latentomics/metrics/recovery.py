@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
+from latentomics.matrices import aligned_like
+
 
 def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     r"""Compare the spikes that a correction would flag with the planted ones.
@@ -14,7 +16,8 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Parameters
     ----------
     D, L_hat, S_true : arrays of shape (n, p)
-        Noisy data, estimated low rank, planted spikes, all in one unit.
+        Noisy data, estimated low rank, planted spikes, all in one unit; tables are
+        matched to `D` by the names of rows and columns.
     seen, block : boolean arrays of shape (n, p)
         Entries that were fitted; entries that belong to a planted block.
     eta : float
@@ -35,6 +38,15 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     ValueError
         If the five arrays are not of one shape, or a value is NaN.
     """
+    L_hat, S_true, seen, block = (
+        aligned_like(table, D, name=name, by="D")
+        for name, table in zip(
+            ("L_hat", "S_true", "seen", "block"),
+            (L_hat, S_true, seen, block),
+            strict=True,
+        )
+    )
+    D, L_hat, S_true, seen, block = map(np.asarray, (D, L_hat, S_true, seen, block))
     shapes = [np.shape(M) for M in (D, L_hat, S_true, seen, block)]
     if not np.isfinite(eta) or np.isnan([*map(np.sum, (D, L_hat, S_true))]).any():
         raise ValueError(f"eta, D, L_hat and S_true must be numbers; got eta {eta!r}")

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from latentomics.base import check_choice
+from latentomics.matrices import aligned_like
 
 
 def compare(
@@ -101,6 +102,7 @@ def within_groups(predictions, groups):
     ----------
     predictions : Predictions
     groups : array of shape (n_lines,)
+        A named Series is matched to the lines by name.
 
     Returns
     -------
@@ -108,6 +110,9 @@ def within_groups(predictions, groups):
         Method -> 1 minus the ratio of squared error to squared deviation, the mean
         over drugs and repeats.
     """
+    groups = aligned_like(
+        groups, predictions.Y, name="groups", by="predictions.Y", axes=[0]
+    )
     Y = predictions.Y.to_numpy()
     seen = ~np.isnan(Y)
     codes = pd.get_dummies(pd.Series(np.asarray(groups))).to_numpy(dtype=float)

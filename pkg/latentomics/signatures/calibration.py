@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from latentomics.base import check_whole
+from latentomics.matrices import aligned_like
 
 Z = 1.959964  # standard deviations that hold 95% of a normal distribution
 
@@ -34,6 +35,9 @@ def reliability_table(confidence, correct, n_bins=10):
         If lengths differ, nothing is given, or a confidence is not from 0 to 1.
     """
     check_whole(n_bins=n_bins)
+    correct = aligned_like(
+        correct, confidence, name="correct", by="confidence", axes=[0]
+    )
     p, hit = np.asarray(confidence, float), np.asarray(correct)
     if p.ndim != 1 or p.shape != hit.shape or not len(p):
         raise ValueError(

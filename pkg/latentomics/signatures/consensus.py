@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_samples
 
-from latentomics.matrices import check_finite
+from latentomics.matrices import check_dense, check_finite
 
 MAX_ITER = 50
 
@@ -50,6 +50,7 @@ def consensus(runs):
 
 
 def _checked(runs):
+    check_dense(runs, "runs")
     runs = np.asarray(runs, dtype="float64")
     if runs.ndim != 3 or 0 in runs.shape:
         raise ValueError(
