@@ -1,5 +1,5 @@
 # Two commands matter: `make book` and `make test`. All else is `.venv/bin/latentomics --help`.
-.PHONY: book test html data bench sync lint clean
+.PHONY: book test test-portable html data bench sync lint clean
 .DEFAULT_GOAL := book
 
 BIN := .venv/bin
@@ -10,6 +10,7 @@ NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(p))))
 BROWSER = $(firstword $(foreach b,chromium chromium-browser google-chrome,$(shell command -v $(b))))
 PYTEST := $(BIN)/python -m pytest
+TWO := -n 2 --dist loadscope
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 900
 # no recursive make: a line with one runs even under `make -n`
 RENDER = $(BIN)/jupyter-book build . -n -W --keep-going -q; echo "the book: file://$(CURDIR)/_build/html/index.html"
@@ -34,12 +35,18 @@ html: $(READY)
 
 test: $(READY)
 	@start=$$(date +%s); set -e; \
-	echo "== unit tests"; $(PYTEST) tests --ignore tests/browser; \
+	echo "== unit tests"; $(PYTEST) $(TWO) tests --ignore tests/browser; \
 	echo "== notebooks against their stored outputs"; \
-	PYTHONPATH=tests/notebooks $(PYTEST) -p nbval_gate -p no:cacheprovider $(NBVAL) notebooks; \
+	PYTHONPATH=tests/notebooks $(PYTEST) $(TWO) -p nbval_gate -p no:cacheprovider $(NBVAL) notebooks; \
 	echo "== the book"; $(RENDER); \
 	echo "== the book in a browser without network"; \
 	$(if $(BROWSER),$(PYTEST) tests/browser,echo "left out tests/browser: no Chromium here; install it (Debian: apt-get install chromium)"); \
+	$(clock)
+
+## the same under other arithmetic: CHAPTERS="31 36" VARIANTS="Haswell threads", by default all
+test-portable: $(READY)
+	@start=$$(date +%s); set -e; \
+	$(BIN)/python tests/portable.py $(CHAPTERS) $(VARIANTS:%=--variant %); \
 	$(clock)
 
 data: $(READY)

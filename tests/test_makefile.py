@@ -44,7 +44,9 @@ def notes(folder):
     return file.read_text().splitlines() if file.exists() else []
 
 
-@pytest.mark.parametrize("target", ["book", "test", "html", "data", "sync", "lint"])
+@pytest.mark.parametrize(
+    "target", ["book", "test", "test-portable", "html", "data", "sync", "lint"]
+)
 def test_dry_run_runs_nothing(project, target):
     assert make(project, "-n", target).returncode == 0
     assert notes(project) == []
@@ -79,11 +81,23 @@ def test_tests_come_in_order(project):
     ran = make(project, "test", "BROWSER=chromium")
     assert ran.returncode == 0
     unit, nbval, html, browser = notes(project)
-    assert unit == "python -m pytest tests --ignore tests/browser"
+    two = "-n 2 --dist loadscope"
+    assert unit == f"python -m pytest {two} tests --ignore tests/browser"
+    assert two in nbval
     assert "--nbval --nbval-current-env" in nbval
     assert "-p nbval_gate" in nbval
     assert html == "jupyter-book build . -n -W --keep-going -q"
     assert browser == "python -m pytest tests/browser"
+
+
+def test_portable_runs_what_is_asked(project):
+    ran = make(project, "test-portable", "CHAPTERS=31 36", "VARIANTS=mkl threads")
+    assert ran.returncode == 0
+    assert notes(project) == [
+        "python tests/portable.py 31 36 --variant mkl --variant threads"
+    ]
+    put_tool(project, "python", "#!/bin/sh\nexit 1\n")
+    assert make(project, "test-portable").returncode != 0
 
 
 def test_without_chromium_says_what_to_install(project):

@@ -214,12 +214,12 @@ class TestNetwork:
         W1, b1, W2, b2, W3, b3 = (M.double().tolist() for M in layers)
         hidden = np.maximum(F @ np.array(W1) + b1, 0)
         hidden = np.maximum(hidden @ np.array(W2) + b2, 0)  # eq-response-network
-        answer = net.respond(layers, as_tensor(F, device="cpu", dtype="float32"))
+        answer = net.respond(layers, as_tensor(F, device="cpu"))
         assert_allclose(answer.tolist(), hidden @ np.array(W3) + b3, atol=1e-5)
 
     def test_starts_at_the_offsets(self):
         layers = net.start_network([4, 3, 2], random_state=0)
-        assert not net.respond(layers, torch.ones(1, 4)).any()
+        assert not net.respond(layers, torch.ones(1, 4).double()).any()
 
     def frames(self, screen):
         F, X = screen
@@ -265,5 +265,5 @@ class TestNetwork:
         assert plain["network"].nunique() == plain["drug_mean"].nunique() == 1
         # the offsets start at the drug means, so one unit more changes nothing else
         off, fair = by.loc["off", "network"], plain["network"].iloc[0]
-        assert off["corrected"] == pytest.approx(fair, abs=0.02)  # float32
+        assert off["corrected"] == pytest.approx(fair, abs=0.02)
         assert off["measured"] > 0.9

@@ -72,6 +72,31 @@ def test_streams_are_merged_whatever_the_pieces():
     assert merge_streams(cut) == merge_streams(whole) == expected
 
 
+def test_clean_rounds_what_is_reported_and_nothing_else(write_notebook):
+    csv = "case,n,error\na 0.1234567,1234567,0.123456749\nb,-12,-1.23456789e-15\n"
+    message = {"metrics": {"a": 1 / 3, "n": 1234567, "w": "0.1234567", "none": None}}
+    message |= {"tables": {"t": csv}}
+    shown = nbformat.v4.new_output(
+        "display_data", {"text/plain": "0.1234567"}, metadata={"latentomics": message}
+    )
+    nb = write_notebook().node
+    nb.cells[-1].outputs = [shown]
+    output = clean(nb, "x").cells[-1].outputs[0]
+    found = output.metadata["latentomics"]
+    assert found["metrics"] == message["metrics"] | {"a": 0.333333}
+    assert found["tables"]["t"] == (
+        "case,n,error\na 0.1234567,1234567,0.123457\nb,-12,-1.23457e-15\n"
+    )
+    assert output.data["text/plain"] == "0.1234567"
+
+
+def test_clean_keeps_the_tolerance_of_a_cell(write_notebook):
+    nb = write_notebook().node
+    nb.cells[-1].metadata = {"latentomics": {"tolerance": 1e-3}, "other": 1}
+    kept = clean(nb, "x").cells[-1].metadata
+    assert kept == {"latentomics": {"tolerance": 1e-3}}
+
+
 def test_clean_merges_streams(write_notebook):
     nb = write_notebook("1").node
     nb.cells[-1].outputs = [stream("stdout", "a"), stream("stdout", "b")]

@@ -17,16 +17,16 @@ RATES = 1e-3, 3e-4  # of learning: on the first study, on the second
 
 
 def start_network(sizes, random_state):
-    """Draw weights and zero offsets, layer by layer, float32 on the CPU.
+    """Draw weights and zero offsets, layer by layer, float64 on the CPU.
 
     Weights have variance 2 / inputs, so that signals keep their size through layers
     that cut off what is negative; those of the last layer start at 0.
     """
-    draw, like = generator(random_state), torch.empty(0, dtype=torch.float32)
+    draw, like = generator(random_state), torch.empty(0, dtype=torch.float64)
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):
         W = randn(inputs, outputs, generator=draw, like=like) * (2 / inputs) ** 0.5
-        layers += [W, torch.zeros(outputs)]
+        layers += [W, torch.zeros_like(W[0])]
     layers[-2].zero_()
     return layers
 
@@ -103,11 +103,11 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
 
     def tensors(Y):
         parts = F.loc[Y.index].to_numpy(), Y.to_numpy()
-        return [as_tensor(part, device=device, dtype="float32") for part in parts]
+        return [as_tensor(part, device=device) for part in parts]
 
     def fresh(Y):
         layers = start_network([F.shape[1], *HIDDEN, Y.shape[1]], random_state)
-        layers[-1] += as_tensor(np.nanmean(Y, 0), device="cpu", dtype="float32")
+        layers[-1] += as_tensor(np.nanmean(Y, 0), device="cpu")
         return [M.to(tensors(Y)[0].device) for M in layers]
 
     predicted = pd.DataFrame(np.nan, second.index, second.columns)

@@ -14,6 +14,7 @@ from latentomics.base import (
     check_mask,
     hold_out,
 )
+from latentomics.metrics import first_near_best
 
 
 class CellSearch(GappyMatrixEstimator):
@@ -25,7 +26,8 @@ class CellSearch(GappyMatrixEstimator):
     .. math:: \frac{1}{|V|} \sum_V |X - L|
 
     A squared error would reward the fit that bends towards a few large spikes, which
-    is just what a correction must not do.
+    is just what a correction must not do. Of points within a millionth of the lowest
+    score the first of the grid is kept.
 
     Parameters
     ----------
@@ -101,14 +103,17 @@ class CellSearch(GappyMatrixEstimator):
                 "validation must mark a measured entry; got none, with "
                 f"n_samples={n} and n_features={p}"
             )
-        rows, best = [], None
+        rows, scores, near = [], [], {}
         for point in self.progress(points) if self.progress else points:
             fit = clone(self.estimator).set_params(**point)
             fit.fit(X, validation=validation, **given)
             score = SCORES[self.scoring]((values - fit.low_rank_)[held])
             rows.append({**point, "score": score, "iterations": fit.trace_.n_iter})
-            if best is None or score < best:
-                best, self.best_estimator_, self.best_params_ = score, fit, point
+            scores.append(score)
+            near[len(scores) - 1] = fit  # keep only fits that may yet be chosen
+            best = first_near_best(scores)
+            near = {k: f for k, f in near.items() if scores[k] <= scores[best]}
+        self.best_estimator_, self.best_params_ = near[best], points[best]
         self.results_ = pd.DataFrame(rows)
         for name in ("low_rank_", "corrected_", "kept_"):
             setattr(self, name, getattr(self.best_estimator_, name))

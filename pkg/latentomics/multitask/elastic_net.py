@@ -1,26 +1,23 @@
 """The rival that fits each drug on its own: an elastic net per column of Y."""
 
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from itertools import groupby
 
 import numpy as np
 from scipy import sparse
-from sklearn.linear_model import enet_path
 
 from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.multitask.elastic_backends import EXTRAS, solve_path
 from latentomics.multitask.regressor import (
     LinearRegressor,
     check_grid,
     falling_fractions,
 )
 
-EXTRAS = {"celer": "multitask", "glmnet": "fast", "sklearn": None}
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RIDGE_AS = 0.001  # the l1_ratio whose lam_max stands in for that of 0, infinite
-GLMNET_STEP = 1e-4  # glmnet stops on its last step: 1e-7 of it ends at a gap near 1e-3
 ROUNDING = 1e-12
-STEPS = {"celer": 200, "sklearn": 10_000, "glmnet": 1_000_000}  # at most
 
 
 def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01):
@@ -70,9 +67,11 @@ class ElasticNetPerTask(LinearRegressor):
     lam : float, default=0.1
         :math:`\lambda > 0`, in units of X times Y; from a drug's `lam_max_` on its
         weights are 0. How to choose both: :class:`PathSearch`.
-    tol : float, default=1e-3
+    tol : float, default=1e-6
         Stop at this duality gap, as a share of the loss of w = 0. No units. glmnet
-        has no gap; it stops at a step of 1e-4 `tol`, which ends about as close.
+        has no gap; it stops at a step of 1e-4 `tol`, which ends about as close. If
+        nearly the right features then have weight, the weights are solved for
+        exactly, so that they do not depend on where the backend stopped.
     backend : {"celer", "glmnet", "sklearn"}, default="celer"
         Who solves: celer [2], the extra `multitask`; glmnet, the extra `fast`, faster
         where features are strongly correlated, but GPL; or scikit-learn, no extra
@@ -104,7 +103,7 @@ class ElasticNetPerTask(LinearRegressor):
 
     per_task = True
 
-    def __init__(self, l1_ratio=0.5, lam=0.1, *, tol=1e-3, backend="celer"):
+    def __init__(self, l1_ratio=0.5, lam=0.1, *, tol=1e-6, backend="celer"):
         self.l1_ratio, self.lam = l1_ratio, lam
         self.tol, self.backend = tol, backend
 
@@ -153,12 +152,7 @@ class ElasticNetPerTask(LinearRegressor):
         """Return (X, y, l1_ratio, falling lams) -> weights, of the backend chosen."""
         check_choice("backend", self.backend, EXTRAS)
         check_positive(tol=self.tol)
-        run = {"celer": _celer, "glmnet": _glmnet, "sklearn": _sklearn}[self.backend]
-
-        def solve(X, y, ratio, lams):
-            return run(X, y, ratio, lams, self.tol) if ratio else _ridge(X, y, lams)
-
-        return solve
+        return partial(solve_path, self.backend, self.tol)
 
 
 @dataclass
@@ -246,47 +240,3 @@ def _check_ratio(ratio):
     number = isinstance(ratio, int | float | np.number) and not isinstance(ratio, bool)
     if not number or not 0 <= ratio <= 1:
         raise ValueError(f"l1_ratio must be a number from 0 to 1; got {ratio!r}")
-
-
-# Each takes centred X (n, p), Fortran-ordered, y of mean 0 and variance 1, falling
-# lams, and returns weights (p, n_lams). The loss of w = 0 is 1/2, and both gaps below
-# are asked for as a share of y'y / n = 1.
-
-
-def _celer(X, y, ratio, lams, tol):
-    given = {"alphas": lams, "tol": tol / 2, "max_iter": STEPS["celer"]}
-    return _need("celer").celer_path(X, y, "lasso", l1_ratio=ratio, **given)[1]
-
-
-def _sklearn(X, y, ratio, lams, tol):
-    given = {"alphas": lams, "tol": tol / 2, "max_iter": STEPS["sklearn"]}
-    return enet_path(X, y, l1_ratio=ratio, **given)[1]
-
-
-def _glmnet(X, y, ratio, lams, tol):
-    model = _need("glmnet").ElasticNet(
-        alpha=ratio,
-        lambda_path=lams,
-        standardize=False,
-        fit_intercept=False,
-        n_splits=0,
-        tol=tol * GLMNET_STEP,
-        max_iter=STEPS["glmnet"],
-    )
-    return model.fit(X, y).coef_path_
-
-
-def _ridge(X, y, lams):
-    """Return the minimisers in closed form, through the Gram matrix of the lines."""
-    squares, U = np.linalg.eigh(X @ X.T / len(y))
-    weights = (U.T @ y)[:, None] / (squares.clip(min=0)[:, None] + lams)
-    return X.T @ (U @ weights) / len(y)
-
-
-def _need(module):
-    """Import an optional library, or say what brings it."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        hint = f"install it with `pip install 'latentomics[{EXTRAS[module]}]'`"
-        raise ImportError(f"{module} is needed for this; {hint}") from error

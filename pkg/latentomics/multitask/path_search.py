@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from latentomics.base import check_choice, check_whole
+from latentomics.metrics import first_near_best
 from latentomics.multitask.regressor import MultitaskRegressor
 from latentomics.multitask.splitters import InductiveKFold, TransductiveKFold
 
@@ -22,7 +23,8 @@ class PathSearch(MultitaskRegressor):
         (y_{it} - \hat y_{it}^{(\theta)})^2 / s_t^2
 
     Each drug has its own :math:`\theta_t` where the estimator is one regression per
-    drug; otherwise the mean over all drugs decides (book: ``eq-path-search``).
+    drug; otherwise the mean over all drugs decides (book: ``eq-path-search``). Of
+    points within a millionth of the least error the first of the grid is taken.
     Features, and each drug's responses, are standardised to mean 0 and variance 1 on
     what is fitted; predictions and weights come back in the units of `Y`.
 
@@ -103,9 +105,9 @@ class PathSearch(MultitaskRegressor):
         if len(points) == 1:
             self.choice_ = np.zeros(n_tasks, dtype=int)
         elif self.estimator.per_task:
-            self.choice_ = self.errors_.argmin(axis=0)
+            self.choice_ = first_near_best(self.errors_)
         else:
-            best = self.errors_.mean(axis=1).argmin()
+            best = first_near_best(self.errors_.mean(axis=1))
             self.choice_ = np.full(n_tasks, best)
         drugs = getattr(self, "task_names_in_", range(n_tasks))
         chosen = pd.DataFrame([points[c] for c in self.choice_], index=drugs)

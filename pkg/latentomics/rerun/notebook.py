@@ -1,5 +1,6 @@
 """Notebooks as files: finding them, reading them, and writing the same bytes twice."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,9 @@ import nbformat
 from latentomics.rerun.parameters import read_cell
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-KEPT = ("tags", "mystnb")  # cell metadata that readers and the book need
+KEPT = ("tags", "mystnb", "latentomics")  # cell metadata that somebody reads
+DIGITS = 6  # of what cells report to machines; the others depend on the processor
+DECIMAL = re.compile(r"(?<![^,\n])-?\d+(\.\d+)?([eE][-+]?\d+)?(?![^,\n])")
 STREAMS = ("stdout", "stderr")
 
 
@@ -107,7 +110,8 @@ def clean(nb, stem):
     """Drop from `nb` all that differs between two equal runs; return it.
 
     Timings, versions and random ids go; the streams of a cell are merged, since how
-    they are cut into pieces depends on the clock.
+    they are cut into pieces depends on the clock; what cells report to machines is
+    rounded to six digits.
     """
     kept = {"kernelspec": dict(KERNEL)}
     if "latentomics" in nb.metadata:
@@ -122,7 +126,24 @@ def clean(nb, stem):
         cell.pop("attachments", None)
         if cell.cell_type == "code":
             cell.outputs = merge_streams(cell.outputs)
+            for output in cell.outputs:
+                round_message(output.get("metadata", {}).get("latentomics", {}))
     return nb
+
+
+def round_message(message):
+    """Round the metrics and tables that `report` left in an output, in place."""
+    metrics, tables = message.get("metrics", {}), message.get("tables", {})
+    for name, value in metrics.items():
+        if isinstance(value, float):
+            metrics[name] = float(f"{value:.{DIGITS}g}")
+    for name, csv in tables.items():
+        tables[name] = DECIMAL.sub(_shorter, csv)
+
+
+def _shorter(field):
+    text = field.group()
+    return text if text.lstrip("-").isdigit() else f"{float(text):.{DIGITS}g}"
 
 
 def merge_streams(outputs):

@@ -5,6 +5,7 @@ import torch
 
 from latentomics.arrays import as_numpy, as_tensor, generator, resolve_device
 from latentomics.base import check_not_negative, check_whole
+from latentomics.metrics import first_near_best
 from latentomics.sensing.base import Decoder
 from latentomics.sensing.blind_factors import BlindFactors, read_batches
 from latentomics.sensing.smaf import first_modules
@@ -171,7 +172,7 @@ class BlindModules(Decoder):
         D, Y = as_numpy(U @ P.T), as_numpy(Y)
         path = pursuit_path(D, Y, k, nonnegative=True, device=self.device)
         left = [np.square(Y).sum(axis=1), *(path.residual(j + 1) for j in range(k))]
-        best = np.argmin([r + price * j for j, r in enumerate(left)], axis=0)
+        best = first_near_best([r + price * j for j, r in enumerate(left)])
         W = np.zeros((len(Y), len(U)))
         for j in range(1, k + 1):
             W[best == j] = path.codes(j)[best == j]

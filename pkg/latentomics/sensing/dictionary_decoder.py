@@ -6,6 +6,7 @@ from sklearn.base import clone
 
 from latentomics.arrays import as_numpy, as_tensor, resolve_device
 from latentomics.base import check_choice, check_whole
+from latentomics.metrics import first_near_best
 from latentomics.sensing.base import Decoder, read_design
 from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.measurement import with_variance
@@ -145,7 +146,7 @@ class DictionaryDecoder(Decoder):
         deepest = min(len(A), len(self.dictionary_.components_), DEEPEST)
         path = self._path(Y, A, deepest)
         guesses = (self._summed(path, Y, A, k) for k in range(1, deepest + 1))
-        return 1 + int(np.argmin([((X - x) ** 2).sum() for x in guesses]))
+        return 1 + int(first_near_best([((X - x) ** 2).sum() for x in guesses]))
 
     def _decode(self, Y, A, noise):
         if self.how == "gaussian":

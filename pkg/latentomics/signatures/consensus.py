@@ -5,6 +5,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_samples
 
 from latentomics.matrices import check_dense, check_finite
+from latentomics.metrics import first_near_best
 
 MAX_ITER = 50
 
@@ -41,7 +42,7 @@ def consensus(runs):
     runs = _checked(runs)
     found = [_partition(runs, first) for first in range(len(runs))]
     scores = [_silhouettes(runs, labels) for _, labels in found]
-    best = int(np.argmax([values.mean() for values in scores]))
+    best = int(first_near_best([-values.mean() for values in scores]))
     components, labels = found[best]
     stability = np.array(
         [scores[best][labels == k].mean() for k in range(runs.shape[1])]

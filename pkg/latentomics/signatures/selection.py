@@ -18,6 +18,7 @@ from latentomics.signatures.labels import UNLABELLED
 
 CRITERIA = ("lines", "pool")
 SLACK = 0.05  # of macro F1 on lines, that the pool may cost
+DECIMALS = 6  # of scores; what agrees to so many is a tie
 # the paper's, but for lam_2: it stops at .01, where the classifier is still too sure
 GRID = {
     "n_components": (5, 6, 7),
@@ -55,18 +56,21 @@ class Selection:
         return found
 
     def ranked(self):
-        """Return the parameters of all points, the one to take first."""
-        table = self.table
+        """Return the parameters of all points, the one to take first.
+
+        Scores that agree to six decimals tie: the earlier point of the grid leads.
+        """
+        table = self.table.drop(columns=list(self.params)).round(DECIMALS)
         steady = table["stability"] >= self.min_stability
         score = -table["log_loss"]
         near = steady
         if self.criterion == "pool":
             score, f1 = table["balance"], table["macro_f1"]
-            near = steady & (f1 >= f1[steady].max() - SLACK)
+            near = steady & (f1 >= round(f1[steady].max() - SLACK, DECIMALS))
         score = score.where(steady, table["stability"])
         keys = pd.DataFrame({"near": near, "steady": steady, "score": score})
         order = keys.sort_values(list(keys), ascending=False, kind="stable").index
-        columns = [table.loc[order, name].tolist() for name in self.params]
+        columns = [self.table.loc[order, name].tolist() for name in self.params]
         return [
             dict(zip(self.params, v, strict=True)) for v in zip(*columns, strict=True)
         ]

@@ -1,0 +1,52 @@
+"""Which point of a grid to take: a rule that the last bit of an error cannot turn."""
+
+import numpy as np
+
+MARGIN = 1e-6  # of the least error; far above rounding, far below any digit shown
+
+
+def first_near_best(errors):
+    r"""Return the first point whose error is all but the least.
+
+    .. math:: \min \{k : E_k \le \min_j E_j + 10^{-6} |\min_j E_j|\}
+
+    Rounding decides nothing among points that are equally good: a grid lists the
+    simplest model, or the largest penalty, first, and that one is taken.
+
+    Parameters
+    ----------
+    errors : array of shape (n_points,) or (n_points, ...)
+        Lower is better.
+
+    Returns
+    -------
+    int or ndarray of int
+        Position along the first axis.
+    """
+    errors = np.asarray(errors)
+    return (errors <= _edge(errors)).argmax(axis=0)
+
+
+def edge_distance(errors):
+    """Return how far the nearest error is from the edge of the rule.
+
+    Where this is above ten times the rounding of the errors, relative to them, no
+    other processor chooses another point.
+
+    Parameters
+    ----------
+    errors : array of shape (n_points,) or (n_points, ...)
+
+    Returns
+    -------
+    float or ndarray
+        Relative to the least error.
+    """
+    errors = np.asarray(errors)
+    gaps = np.abs(errors - _edge(errors)).min(axis=0)
+    return gaps / np.maximum(np.abs(errors.min(axis=0)), np.finfo(float).tiny)
+
+
+def _edge(errors):
+    least = errors.min(axis=0)
+    return least + MARGIN * np.abs(least)
