@@ -15,7 +15,7 @@ CODE = """
 from latentomics.rerun import report, report_table
 import pandas as pd
 report(twice=2 * lam, same_word=word, place=__import__("os").getcwd())
-report_table("toy", pd.DataFrame({"seed": [seed]}))
+report_table("toy", pd.DataFrame({"seed": [seed], "third": [lam / 3]}))
 """
 
 
@@ -41,7 +41,8 @@ def test_run_of_a_real_kernel(write_notebook, tmp_path):
     assert found["metrics"]["same_word"] == HOSTILE
     assert found["metrics"]["place"] == str(notebook.folder)
     assert found["device"] == "cpu"
-    assert (folder / "tables/toy.csv").read_text() == "seed\n7\n"
+    table = (folder / "tables/toy.csv").read_text()
+    assert table == f"seed,third\n7,{4 / 3}\n"  # to the last digit
     assert json.loads((folder / "params.json").read_text())["parameters"]["lam"] == 4.0
     assert "A toy" in (folder / "page.html").read_text()
     assert "Executing Cell" in (folder / "log.txt").read_text()

@@ -65,11 +65,11 @@ def _fill(part, point, cell_timeout):
         cell_timeout=cell_timeout,
     )
     seconds = time.perf_counter() - start
+    metrics, tables = harvest(nb)  # before digits are cut off
     nb = clean(nb, point.notebook)
     nbformat.write(nb, part / "notebook.ipynb")
     page = to_html(nb, point.title, point.folder)
     (part / "page.html").write_text(page, encoding="utf-8")
-    metrics, tables = harvest(nb)
     for name, text in tables.items():
         (part / "tables").mkdir(exist_ok=True)
         (part / "tables" / f"{name}.csv").write_text(text, encoding="utf-8")
