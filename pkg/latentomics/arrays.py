@@ -5,6 +5,8 @@ import torch
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float64", "float32")
+EXPONENTS = {torch.float64: (-1020, 1020), torch.float32: (-124, 124)}  # both ways
+ROUNDED_AWAY = 1e-4
 
 
 def resolve_device(device):
@@ -42,6 +44,31 @@ def as_mask(mask, *, device="auto"):
     return torch.from_numpy(np.array(mask, dtype=bool, order="C")).to(
         resolve_device(device)
     )
+
+
+def binary_size(T, dim=None):
+    """Return the power of two next to the largest size of an entry; 1 if all are 0.
+
+    Dividing by it rounds nothing, and lets no square overflow or vanish. With `dim`,
+    the largest along it, which stays with length 1.
+    """
+    kept = {} if dim is None else {"dim": dim, "keepdim": True}
+    largest = T.abs().amax(**kept)
+    exponent = torch.frexp(largest).exponent.clamp(*EXPONENTS[T.dtype])
+    size = torch.ldexp(torch.ones_like(largest), exponent)
+    return torch.where(largest > 0, size, 1)
+
+
+def in_dtype(M, dtype):
+    """Return a float64 array as `dtype`; as it is if that would round the answer away.
+
+    So it would far from 0: in float32 the neighbours of 1e6 are .06 apart. The limit
+    is a rounding of 1e-4 of the spread within columns, or of all if they have none.
+    """
+    M = np.asarray(M, dtype="float64")
+    rounding = np.finfo(dtype).eps * np.abs(M).max(initial=0)
+    spread = M.var(axis=0).mean() ** 0.5 or M.std()
+    return M if rounding > ROUNDED_AWAY * spread > 0 else M.astype(dtype)
 
 
 def as_numpy(T):

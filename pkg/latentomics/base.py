@@ -5,7 +5,14 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor, resolve_device
+from latentomics.arrays import (
+    DTYPES,
+    as_mask,
+    as_numpy,
+    as_tensor,
+    in_dtype,
+    resolve_device,
+)
 from latentomics.matrices import (
     aligned,
     aligned_like,
@@ -15,6 +22,7 @@ from latentomics.matrices import (
     read_matrix,
 )
 
+MOST_WHOLE = 2.0**63  # beyond it, int64 turns negative
 HEADROOM = 100  # how far a value on the way to the answer may exceed the data
 
 
@@ -54,16 +62,34 @@ def check_choice(name, value, allowed):
 SCORES = {"mae": lambda R: abs(R).mean(), "mse": lambda R: (R * R).mean()}
 
 
-def check_size(X, dtype, name="X"):
-    """Raise ValueError for a value so large that a sum of squares would overflow."""
-    limit = (np.finfo(dtype).max / X.size) ** 0.5 / HEADROOM
-    wrong = np.argwhere(np.abs(X) > limit)
+def check_size(X, dtype, name="X", *, small=True):
+    """Raise ValueError for values whose squares would overflow or vanish.
+
+    One that is too large is refused; small ones are only if all are, and `small` says
+    that they matter. 0 is no size.
+    """
+    number, sizes = np.finfo(dtype), np.abs(X)
+    limit = (number.max / X.size) ** 0.5 / HEADROOM
+    least, largest = number.tiny**0.5 * HEADROOM, np.nanmax(sizes, initial=0)
+    if small and 0 < largest < least:
+        raise ValueError(
+            f"{name} must hold a value of at least {least:.0e} in {dtype}, or only 0; "
+            f"got at most {largest:.1e}: choose larger units"
+        )
+    wrong = np.argwhere(sizes > limit)
     if len(wrong):
         row, column = (int(i) for i in wrong[0])
         raise ValueError(
             f"{name} must hold values of at most {limit:.0e} in {dtype}; "
             f"got {X[row, column]:.1e} in row {row}, column {column}"
         )
+
+
+def as_whole(table):
+    """Return an array or table of whole numbers as int64, if all of them fit."""
+    values = np.asarray(table)
+    fits = (np.abs(values) < MOST_WHOLE).all() and (values == np.floor(values)).all()
+    return table.astype("int64") if fits else table
 
 
 def check_lines(mask, what, name="X"):
@@ -152,14 +178,18 @@ def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
 class GappyMatrixEstimator(BaseEstimator):
     """Base for estimators whose `X` may hold NaN for "not measured".
 
-    A subclass has the parameters `device` and `dtype`.
+    A subclass has the parameters `device` and `dtype`, and `_has_units` unless it
+    scales `X` before anything else.
     """
 
-    def _read(self, X, validation=None):
+    _has_units = True
+
+    def _read(self, X, validation=None, dtype=None):
         """Return `X` as a tensor, the mask of entries to fit and that of those held.
 
         Both masks have the shape (n, p) of `X` and mark measured entries only;
         `validation`, the caller's boolean mask, says which of them are held out.
+        `dtype` is that of the estimator, but for one that centres and scales first.
 
         Raises
         ------
@@ -176,8 +206,8 @@ class GappyMatrixEstimator(BaseEstimator):
         held = check_mask(validation, table, "validation") & seen
         check_lines(seen & ~held, "an entry that validation leaves to fit")
         check_choice("dtype", self.dtype, DTYPES)
-        check_size(X, self.dtype)
-        X = as_tensor(X, device=self.device, dtype=self.dtype)
+        check_size(X, self.dtype, small=self._has_units)
+        X = as_tensor(X, device=self.device, dtype=dtype or self.dtype)
         return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
 
     def _checked(self, X):
@@ -195,7 +225,7 @@ class GappyMatrixEstimator(BaseEstimator):
 
         `spikes` is what the low rank does not explain and the output gives back.
         """
-        self.low_rank_ = as_numpy(L)
+        self.low_rank_ = self._rounded(L)
         if spikes is None:
             self.kept_ = np.zeros(self.low_rank_.shape, bool)
             self.corrected_ = self.low_rank_.copy()
@@ -203,6 +233,10 @@ class GappyMatrixEstimator(BaseEstimator):
         self.sparse_ = as_numpy(spikes)
         self.kept_ = self.sparse_ != 0
         self.corrected_ = self.low_rank_ + self.sparse_
+
+    def _rounded(self, T):
+        """Return a tensor as an array of `dtype`, if that can hold it."""
+        return in_dtype(as_numpy(T), self.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

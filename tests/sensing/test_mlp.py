@@ -132,7 +132,7 @@ def test_a_correlation_fit_guesses_level_and_spread(profiles, A):
     model = MLPDecoder(loss="pearson", **SMALL).fit(profiles, A, noise=0.01)
     Y = profiles @ A.T
     X_hat = model.decode(Y)
-    shape = model._respond(torch.from_numpy(Y).float())
+    shape = model._respond(torch.from_numpy(Y))
     sizes = Y @ model.sizes_[0] + model.sizes_[1]
     wanted = sizes[:, :1] + sizes[:, 1:] * unit_shape(shape).numpy()
     assert_allclose(X_hat, wanted, rtol=1e-4)

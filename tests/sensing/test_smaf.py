@@ -128,15 +128,16 @@ def test_k_is_the_fewest_from_5_up_that_explain_enough(X):
 
 
 def test_the_kept_turn_is_never_worse_than_another(X, monkeypatch):
-    fits = iter([0.2, 0.7, 0.5, 0.7, 0.03])
+    # the first four are of a fit that keeps its third turn, the last
+    fits = iter([0.1, 0.2, 0.5, 0.7, 0.2, 0.7, 0.5, 0.7, 0.03])
     codes = SMAF._codes
 
     def worse(self, X, U, lam):
         W, facts = codes(self, X, U, lam)
         return W, {**facts, "fit": next(fits)}
 
-    before = SMAF(6, n_nonzero=2, max_iter=3).fit(X)
     monkeypatch.setattr(SMAF, "_codes", worse)
+    before = SMAF(6, n_nonzero=2, max_iter=3).fit(X)
     fit = SMAF(6, n_nonzero=2, max_iter=4).fit(X)
     assert fit.fit_ == 0.7
     assert fit.history_["kept"].tolist() == [False, False, True, False]

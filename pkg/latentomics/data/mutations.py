@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_choice
+from latentomics.base import as_whole, check_choice
 from latentomics.data.channels import align_channels, trinucleotide
 from latentomics.data.fetch import fetch_file
 
@@ -175,4 +175,4 @@ def _zou_samples(labels):
 def _whole(profiles):
     """Return the smallest whole numbers that have these shares, row by row."""
     smallest = profiles.where(profiles > 0).min(axis=1)
-    return profiles.div(smallest, axis=0).round().astype(int)
+    return as_whole(profiles.div(smallest, axis=0).round())

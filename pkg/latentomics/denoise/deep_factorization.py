@@ -30,6 +30,7 @@ from latentomics.denoise.scaling import (
     Units,
     noise_level,
     robust_units,
+    rounding,
 )
 
 BOUNDED = ("huber", "trimmed")  # the losses that eta concerns
@@ -51,6 +52,10 @@ class Fitted:
 
 class DeepFactorizationBase(GappyMatrixEstimator):
     """What the two deep factorizations share: the checks and the training."""
+
+    @property
+    def _has_units(self):
+        return self.scale != "mad"
 
     def _draw_validation(self, seen):
         return hold_out(seen, self.validation_fraction, self.random_state)
@@ -85,11 +90,11 @@ class DeepFactorizationBase(GappyMatrixEstimator):
 
     def _train(self, X, validation, loss, *, line_axis=0, abrupt=False):
         """Fit the factors and return the :class:`Fitted` matrix."""
-        measured, fitted, held = self._read(X, validation)
+        measured, fitted, held = self._read(X, validation, "float64")
         seen = fitted | held
         units = robust_units(measured, fitted, self.scale, line_axis)
-        size = float((torch.where(seen, measured, 0) / units.spread).abs().max())
-        X = torch.where(seen, units.apply(measured), 0)
+        size = (torch.where(seen, measured, 0) / units.spread).abs().max()
+        X = torch.where(seen, units.apply(measured), 0).to(getattr(torch, self.dtype))
         turned = X.shape[0] < X.shape[1]  # products run over the shorter side
         if turned:
             X, fitted, held = X.T.contiguous(), fitted.T, held.T
@@ -101,8 +106,8 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         bound = self._bound(X[fitted], loss, run)
         runs = [run(k, bound, abrupt=abrupt) for k in range(self.n_starts)]
         L = sum(tails(run.best)[0] for run in runs) / len(runs)
-        dust = ROUNDING * torch.finfo(X.dtype).eps * size  # less is no noise
-        self.noise_ = max(float(noise_level((X - L)[fitted])), dust)
+        dust = ROUNDING * rounding(X, size)  # less is no noise
+        self.noise_ = float(torch.maximum(noise_level((X - L)[fitted]), dust))
         best = min(runs, key=lambda run: min(run.errors))
         self._learn(best, turned)
         change = best.change

@@ -39,6 +39,7 @@ class DualBranchNMF(GappyMatrixEstimator):
     alpha : float, default=0.5
         Share of the two-factor branch, between 0 and 1.
     learning_rate : float, default=1e-3
+        It and the start are the published ones, for entries between 0.01 and 10.
     validation_fraction : float, default=0.1
         Share of the measured entries held out where `fit` is not told which.
     patience, look_every : int, default=10, 20

@@ -58,6 +58,8 @@ class GeneralSensitivity(GappyMatrixEstimator):
     [1] Geeleher, Cox & Huang (2016). Genome Biol 17:190.
     """
 
+    _has_units = False
+
     def __init__(
         self,
         loadings="equal",
@@ -77,23 +79,24 @@ class GeneralSensitivity(GappyMatrixEstimator):
         looked at.
         """
         check_choice("loadings", self.loadings, LOADINGS)
-        X, fitted, held = self._read(X, validation)
+        X, fitted, held = self._read(X, validation, "float64")
         mean, spread, Z = _standardized(X, fitted)
-        weight = fitted.to(X.dtype)
+        Z = Z.to(getattr(torch, self.dtype))
+        weight, least = fitted.to(Z), torch.finfo(Z.dtype).tiny  # against 0 / 0
 
         def line_levels(v):  # least squares for u
-            return (Z @ v) / (weight @ v.square()).clamp(min=1e-12)
+            return (Z @ v) / (weight @ v.square()).clamp(min=least)
 
         def step(v):  # least squares for v, then its size moves into u
             u = line_levels(v)
-            v = (Z.T @ u) / (weight.T @ u.square()).clamp(min=1e-12)
-            return v / v.square().mean().sqrt().clamp(min=1e-12)
+            v = (Z.T @ u) / (weight.T @ u.square()).clamp(min=least)
+            return v / v.square().mean().sqrt().clamp(min=least)
 
         def objective(v):  # eq-general-sensitivity
             general = torch.outer(line_levels(v), v)
             return torch.where(fitted, Z - general, 0).square().sum()
 
-        v = torch.ones_like(mean)
+        v = torch.ones_like(Z[0])
         step = step if self.loadings == "fitted" else torch.clone
         v, self.trace_ = iterate(
             step, v, objective, tol=self.tol, max_iter=self.max_iter
@@ -102,7 +105,7 @@ class GeneralSensitivity(GappyMatrixEstimator):
         general = spread * torch.outer(u, v)
         self._store(mean + general)
         specific = torch.where(fitted | held, X - mean - general, 0)
-        self.corrected_ = as_numpy(mean + specific)
+        self.corrected_ = self._rounded(mean + specific)
         self.sensitivity_, self.loadings_ = as_numpy(u), as_numpy(v)
         return self
 

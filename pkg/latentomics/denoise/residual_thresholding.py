@@ -162,8 +162,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         spikes = fit.seen & (residual.abs() >= bound)  # a bound of 0 reaches gaps
         kept = spikes & self._worth_keeping(fit, residual, spikes, masks)
         back = fit.X - clip(residual, bound) if self.mode == "clamp" else fit.X
-        self.low_rank_ = as_numpy(fit.L)
-        self.corrected_ = as_numpy(torch.where(kept, back, fit.L))
+        self.low_rank_ = self._rounded(fit.L)
+        self.corrected_ = self._rounded(torch.where(kept, back, fit.L))
         self.kept_ = as_numpy(kept)
         return self
 

@@ -73,3 +73,9 @@ def robust_units(X, seen, scale, line_axis=0):
     mean_distance = distance.sum(dim=0) / seen.sum(dim=0)
     spread = torch.where(spread > 0, spread, MEAN_TO_SD * mean_distance)
     return Units(center, torch.where(spread > 0, spread, torch.ones_like(spread)))
+
+
+def rounding(X, size):
+    """Return what is rounded off of scaled data, of `size` before they were centred."""
+    after, before = (torch.finfo(dtype).eps for dtype in (X.dtype, torch.float64))
+    return torch.maximum(after * X.abs().max(), (before * size).to(X))

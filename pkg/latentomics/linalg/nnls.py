@@ -3,7 +3,7 @@
 import torch
 from scipy import optimize
 
-from latentomics.arrays import as_numpy, as_tensor
+from latentomics.arrays import as_numpy, as_tensor, binary_size
 
 SWEEPS = 20  # of coordinate descent between two attempts to end exactly
 ROUNDS = 10
@@ -30,6 +30,8 @@ def nnls(X, S):
     -------
     tensor of shape (N, K)
     """
+    units = binary_size(X, 1), binary_size(S, 1)  # or squares overflow, or vanish
+    X, S = X / units[0], S / units[1]
     size = S.norm(dim=1, keepdim=True).clamp(min=torch.finfo(S.dtype).tiny)
     gram, target = (S / size) @ (S / size).T, (S / size) @ X.T
     E = target.clamp(min=0) / len(S)
@@ -46,7 +48,7 @@ def nnls(X, S):
     E = (E / size).T
     if len(open_):
         E[open_] = _one_by_one(X[open_], S).to(E)
-    return E
+    return E * units[0] / units[1].T
 
 
 def _one_by_one(X, S):

@@ -2,7 +2,7 @@
 
 import torch
 
-from latentomics.arrays import randn
+from latentomics.arrays import binary_size, randn
 
 # The eigenvalues of M'M are off by eps * s_max^2, so a singular value of eps^(1/4)
 # of the largest has lost a quarter of its digits. A `lam` below that (1e-4 in
@@ -30,14 +30,16 @@ def svt(M, lam):
     n, p = M.shape
     if n < p:
         return svt(M.T, lam).T
+    size = binary_size(M)  # or squares overflow, or vanish
+    M, lam = M / size, lam / size
     squares, V = torch.linalg.eigh(M.T @ M)
     s = squares.clamp(min=0).sqrt()
     if lam < torch.finfo(M.dtype).eps ** GRAM_POWER * s[-1]:
         U, s, Vh = torch.linalg.svd(M, full_matrices=False)
-        return (U * (s - lam).clamp(min=0)) @ Vh
+        return size * ((U * (s - lam).clamp(min=0)) @ Vh)
     alive = s > lam
     V, s = V[:, alive], s[alive]
-    return M @ (V * (1 - lam / s)) @ V.T
+    return size * (M @ (V * (1 - lam / s)) @ V.T)
 
 
 def nuclear_norm(M):

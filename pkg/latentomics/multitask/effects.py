@@ -128,8 +128,8 @@ class ResponseSoftImpute(TransductiveRegressor):
         check_choice("dtype", self.dtype, DTYPES)
         check_whole(max_iter=self.max_iter)
         X, Y = self._read(X, Y)
-        R = as_tensor(np.nan_to_num(Y), device=self.device, dtype=self.dtype)
-        eye = torch.eye(len(Y)).to(R)
+        R = as_tensor(np.nan_to_num(Y), device=self.device)
+        eye = torch.eye(len(Y)).to(R).to(getattr(torch, self.dtype))
         problem = TraceNormProblem(eye, R, as_mask(~np.isnan(Y), device=self.device))
         lams = choose(float(problem.lam_max()))
         stop = {"tol": self.tol, "max_iter": self.max_iter}

@@ -57,8 +57,9 @@ class ElasticNetPerTask(LinearRegressor):
     :math:`P_t` keeps the :math:`n_t` lines measured for drug t, and :math:`s_t` is the
     standard deviation of the responses there: as in glmnet [1], the problem is that
     of responses of unit variance, and :math:`s_t = 1` where `Y` is standardised.
-    Thus the fit has no units, which the formula without :math:`s_t` has. Features
-    are taken as they are. Book: ``eq-elastic-net``.
+    Thus the fit has no units of Y, which the formula without :math:`s_t` has. Features
+    are taken as they are, and for :math:`\alpha < 1` their units matter. Book:
+    ``eq-elastic-net``.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor
+from latentomics.arrays import as_mask, as_numpy, as_tensor, binary_size
 from latentomics.base import check_positive, check_whole
 from latentomics.multitask.drug_covariance import conditional_means, drug_covariance
 from latentomics.multitask.regressor import LinearRegressor, check_grid
@@ -141,11 +141,13 @@ class TraceNormHybrid(LinearRegressor):
         where = {"device": self.device, "dtype": self.dtype}
         R = as_tensor(np.nan_to_num(residual[rows]), **where)
         mask = as_mask(seen[rows], device=self.device)
+        unit = binary_size(R)  # or squares of covariances vanish
+        R, start = R / unit, start if start is None else start / unit**2
         stop = {"tol": self.covariance_tol, "max_iter": self.max_iter}
         C, trace = drug_covariance(R, mask, shrinkage, start=start, **stop)
         correction = np.zeros(residual.shape, dtype=self.dtype)
-        correction[rows] = as_numpy(conditional_means(C, R, mask))
-        return correction, C, trace
+        correction[rows] = as_numpy(unit * conditional_means(C, R, mask))
+        return correction, unit**2 * C, trace
 
 
 def _known(correction, X_fit, X):

@@ -149,7 +149,7 @@ class KBMTL(MultitaskRegressor):
 
     def _kernel(self, X):
         """Return similarities to the lines of the fit, shape (n, n_samples)."""
-        width = max(self.width_, 1e-150)  # 0 if all lines are the same
+        width = self.width_ or 1.0  # 0 if all lines are the same
         return np.exp(-_squared_distances(X, self.lines_) / (2 * width**2))
 
     def _check(self):

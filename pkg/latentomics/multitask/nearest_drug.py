@@ -71,14 +71,16 @@ def _regressions(Y, min_lines):
     mask = seen.astype(float)
     centre = np.nanmean(Y, axis=0)
     Y = np.where(seen, Y - centre, 0.0)  # centred, or the sums of squares cancel
+    unit = np.ldexp(1.0, np.frexp(np.abs(Y).max())[1])  # a power of 2 rounds nothing
+    Y = Y / unit  # or fourth powers overflow, or vanish
     count = np.maximum(mask.T @ mask, 1)
     mean = Y.T @ mask / count  # of drug t over the lines it shares with q
     cross = Y.T @ Y / count - mean * mean.T
     square = (Y * Y).T @ mask / count - mean * mean
-    tiny = np.finfo(float).eps * np.maximum((Y * Y).mean(axis=0)[:, None], 1e-300)
+    tiny = np.finfo(float).eps * (Y * Y).mean(axis=0)[:, None]
     usable = (mask.T @ mask >= min_lines) & (square > tiny) & (square > tiny).T
     np.fill_diagonal(usable, False)
     slope = np.divide(cross, square.T, out=np.zeros_like(cross), where=usable)
     scale = np.sqrt(np.where(usable, square * square.T, 1.0))
-    offset = centre[:, None] + mean - slope * (mean.T + centre)
+    offset = centre[:, None] + unit * mean - slope * (unit * mean.T + centre)
     return slope, offset, np.where(usable, cross / scale, np.nan)

@@ -20,8 +20,9 @@ class TraceNormProblem:
     ----------
     basis : tensor of shape (n, d)
         B, lines in coordinates; for the paper's way the features themselves.
-    Y : tensor of shape (n, T)
-        Whatever stands where `seen` is false is not looked at.
+    Y : float64 tensor of shape (n, T)
+        Centred before it is cast to the type of `basis`. Whatever stands where
+        `seen` is false is not looked at.
     seen : bool tensor of shape (n, T)
     """
 
@@ -30,7 +31,8 @@ class TraceNormProblem:
         self.mask = seen.to(basis)
         self.count = self.mask.sum(dim=0)
         self.mean = torch.where(seen, Y, 0).sum(dim=0) / self.count
-        self.Y = torch.where(seen, Y - self.mean, 0)  # centred, 0 where not measured
+        Y = torch.where(seen, Y - self.mean, 0)  # centred, 0 where not measured
+        self.Y = Y.to(basis)
         self.full = bool(seen.all())
 
     def centred(self, M):

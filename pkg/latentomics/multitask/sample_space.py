@@ -22,7 +22,7 @@ class SampleSpace:
     \|A\|_*`; so r = rank(X) < n_samples coordinates do instead of n_features.
     """
 
-    mean: torch.Tensor  # (p,)
+    mean: torch.Tensor  # (p,), float64
     centred: torch.Tensor  # (n, p)
     U: torch.Tensor  # (n, r), orthonormal
     s: torch.Tensor  # (r,), decreasing
@@ -42,17 +42,20 @@ class SampleSpace:
 
     def project(self, X):
         """Return the coordinates of other lines, shape (n_new, r)."""
-        return (X - self.mean) @ self.centred.T @ (self.U / self.s)
+        return (X - self.mean).to(self.s) @ self.centred.T @ (self.U / self.s)
 
 
-def sample_space(X):
-    """Return the :class:`SampleSpace` of `X`, a tensor of shape (n, p)."""
+def sample_space(X, dtype=torch.float64):
+    """Return the :class:`SampleSpace` of `X`, a float64 tensor of shape (n, p).
+
+    It is of `dtype`, but for the mean: what is cast before centring is rounded away.
+    """
     mean = X.mean(dim=0)
-    centred = X - mean
+    centred = (X - mean).to(dtype)
     wide = centred.shape[0] <= centred.shape[1]
     gram = centred @ centred.T if wide else centred.T @ centred
     squares, V = torch.linalg.eigh(gram)
-    floor = ROUNDING * torch.finfo(X.dtype).eps * squares[-1] * len(squares)
+    floor = ROUNDING * torch.finfo(dtype).eps * squares[-1] * len(squares)
     alive = squares > floor.clamp(min=0)
     s = squares[alive].flip(0).sqrt()
     V = V[:, alive].flip(1)
@@ -80,9 +83,8 @@ def read_problem(X, Y, *, device, dtype, features=False):
     seen = ~np.isnan(Y)
     rows = seen.any(axis=1)
     rows = slice(None) if rows.all() else rows  # no copy of a large X
-    where = {"device": device, "dtype": dtype}
-    space = sample_space(as_tensor(X[rows], **where))
-    Y = as_tensor(np.nan_to_num(Y[rows]), **where)
+    space = sample_space(as_tensor(X[rows], device=device), getattr(torch, dtype))
+    Y = as_tensor(np.nan_to_num(Y[rows]), device=device)
     basis = space.centred if features else space.basis
     return space, TraceNormProblem(basis, Y, as_mask(seen[rows], device=device))
 
@@ -94,19 +96,14 @@ class SampleSpacePath:
     points: list  # of dict
     space: SampleSpace
     coords: list  # of tensors (r, T)
-    intercepts: list  # of tensors (T,), for centred features
+    intercepts: list  # of float64 tensors (T,), for centred features
 
     def predict(self, X):
         """Return predictions, shape (n_points, n_lines, n_tasks)."""
-        X = as_tensor(X, device=self.space.s.device.type, dtype=self.dtype)
+        X = as_tensor(X, device=self.space.s.device.type)
         where = self.space.project(X)
         fits = zip(self.coords, self.intercepts, strict=True)
         return as_numpy(torch.stack([where @ A + b for A, b in fits]))
-
-    @property
-    def dtype(self):
-        """Name of the number type of the fits."""
-        return str(self.space.s.dtype).removeprefix("torch.")
 
     def coef(self, choice):
         """Return weights of the features, (p, T), each drug's at its `choice`."""
@@ -115,7 +112,7 @@ class SampleSpacePath:
     def intercept(self, choice):
         """Return intercepts for features as they came, (T,)."""
         A = self._chosen(self.coords, choice)
-        shift = self.space.mean @ self.space.lift(A)
+        shift = self.space.mean @ self.space.lift(A).double()
         return as_numpy(self._chosen(self.intercepts, choice) - shift)
 
     def _chosen(self, values, choice):

@@ -94,12 +94,10 @@ class GenerativeDecoder(Decoder):
         ----------
         Z : array of shape (n_samples, n_latent)
         """
-        Z = as_tensor(Z, device=self.device, dtype=self.dtype)
-        return as_numpy(self._generated(Z))
+        return as_numpy(self._generated(as_tensor(Z, device=self.device)))
 
     def _generated(self, Z):
-        where = {"device": self.device, "dtype": self.dtype}
-        return respond(restored(self.generator_, **where), Z, SLOPE)
+        return respond(restored(self.generator_, device=self.device), Z, SLOPE)
 
     def sample(self, n_samples=1, *, random_state=0):
         """Draw profiles from the model, (n_samples, n_features)."""
@@ -121,14 +119,17 @@ class GenerativeDecoder(Decoder):
         return as_numpy(self._search(*self._checked(Y, A, noise)))
 
     def _decode(self, Y, A, noise):
-        return as_numpy(self._generated(self._search(Y, A, noise)))
+        return as_numpy(self._generated(self._search(Y, A, noise).double()))
 
     def _search(self, Y, A, noise):
         exact = {"device": self.device, "dtype": "float64"}
-        A, Y, v = (as_tensor(M, **exact) for M in (A, Y, self.variances_))
-        layers = restored(self.generator_, device=self.device, dtype=self.dtype)
+        *layers, level = self.generator_  # taken off both sides, before the cast
+        A, Y, v, level = (as_tensor(M, **exact) for M in (A, Y, self.variances_, level))
         starts = self._starts(Y, A, noise)
-        parts = [M.to(layers[0]) for M in (*whiten(A, Y, v, noise), starts)]
+        layers = restored(layers, device=self.device, dtype=self.dtype)
+        layers.append(level.new_zeros(level.shape).to(layers[0]))
+        A, Y = whiten(A, Y, v, noise)
+        parts = [M.to(layers[0]) for M in (A, Y - A @ level, starts)]
         return self._found(lambda Z: respond(layers, Z, SLOPE), *parts)
 
     def _found(self, generate, A, Y, starts):

@@ -144,6 +144,7 @@ def linear_gain(S, A, noise):
 def safe_cholesky(Q):
     """Return the lower factor of a covariance that may have directions of no spread."""
     Q = (Q + Q.mT) / 2
-    floor = JITTER * Q.diagonal(dim1=-2, dim2=-1).mean(dim=-1).clamp(min=1e-300)
+    size = Q.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
+    floor = JITTER * torch.where(size > 0, size, 1)
     eye = torch.eye(Q.shape[-1], dtype=Q.dtype, device=Q.device)
     return torch.linalg.cholesky(Q + floor[..., None, None] * eye)

@@ -99,7 +99,7 @@ class MixtureMMSE(GaussianDecoder):
         """
         mixture = GaussianMixture(
             self.n_components,
-            reg_covar=SOFT * Z.var(axis=0).mean() + 1e-12,
+            reg_covar=SOFT * Z.var(axis=0).mean(),
             max_iter=100,
             tol=1e-3,
             random_state=self.random_state,

@@ -141,9 +141,9 @@ class MLPDecoder(MeasurementDecoder):
         check_training(self)
         check_choice("loss", self.loss, LOSSES)
         X, A = self._read(X, A, noise)
-        where = {"device": self.device, "dtype": self.dtype}
-        root = as_tensor(noise_root(A, noise), **where)
-        X, Y = as_tensor(X, **where), as_tensor(X @ A.T, **where)
+        root, X, Y = (
+            as_tensor(M, device=self.device) for M in (noise_root(A, noise), X, X @ A.T)
+        )
         draw = generator(self.random_state)
         calm = _noisy(Y, root, draw)  # the noise of those held out stays
 
@@ -175,8 +175,7 @@ class MLPDecoder(MeasurementDecoder):
 
         Noise adds to the covariance of the measurements, not to that with a profile.
         """
-        X, Y, root = X.double(), Y.double(), root.double()
-        shape = unit_shape(self._respond(calm)).double()
+        shape = unit_shape(self._respond(calm))
         wanted = torch.stack([X.mean(1), (X * shape).sum(1)], dim=1)
         centred = Y - Y.mean(0)
         C = centred.T @ centred / len(Y) + root @ root.T
@@ -185,15 +184,14 @@ class MLPDecoder(MeasurementDecoder):
         return coef, wanted.mean(0) - Y.mean(0) @ coef
 
     def _respond(self, Y):
-        where = {"device": self.device, "dtype": self.dtype}
-        return respond(restored(self.layers_, **where), Y)
+        return respond(restored(self.layers_, device=self.device), Y)
 
     def _decode(self, Y):
-        Y = as_tensor(Y, device=self.device, dtype=self.dtype)
+        Y = as_tensor(Y, device=self.device)
         X = self._respond(Y)
         if self.loss == "pearson":
-            where = {"device": self.device, "dtype": self.dtype}
-            level, size = respond(restored(self.sizes_, **where), Y).T[..., None]
+            sizes = restored(self.sizes_, device=self.device)
+            level, size = respond(sizes, Y).T[..., None]
             X = level + size.clamp(min=0) * unit_shape(X)
         return as_numpy(X)
 
@@ -211,10 +209,13 @@ def _noisy(Y, root, draw):
 def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=None):
     """Train a network from inputs to targets, whatever the units of either.
 
+    They are centred and scaled as they come, in float64; what is of the `dtype` of the
+    model is the network alone.
+
     Parameters
     ----------
     model : estimator
-        With the parameters that :func:`check_training` checks.
+        With the parameters that :func:`check_training` checks, and `dtype`.
     pair : callable
         (index tensor, whether to train) -> inputs and targets of those rows.
     inputs, targets : tensors, rows = samples
@@ -230,19 +231,21 @@ def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=
     Returns
     -------
     list of tensor, DataFrame
-        The network, and its history; the loss of targets divided by their `size`.
+        The network, float64, and its history; the loss of targets divided by their
+        `size`.
     """
     entry, leave = (
-        (inputs.mean(0), spread(inputs, 0)),
-        (targets.mean(0), spread(targets)),
+        (inputs.mean(0).double(), spread(inputs, 0).double()),
+        (targets.mean(0).double(), spread(targets).double()),
     )
     sizes = [inputs.shape[1], *model.hidden, targets.shape[1]]
-    weights = learnable(start_layers(sizes, draw), targets)
+    like = targets.new_empty(0, dtype=getattr(torch, model.dtype))
+    weights = learnable(start_layers(sizes, draw), like)
 
     def mean_loss(rows, training):
         given, wanted = pair(rows, training)
-        answer = respond(weights, (given - entry[0]) / entry[1]) + leave[0] / leave[1]
-        return loss(answer, wanted / leave[1])
+        answer = respond(weights, ((given - entry[0]) / entry[1]).to(like))
+        return loss(answer + leave[0] / leave[1], wanted / leave[1])
 
     weights, history = train(
         weights,
@@ -256,6 +259,7 @@ def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=
         clip=clip,
         progress=progress,
     )
+    weights = [M.double() for M in weights]
     return fold_leave(fold_entry(weights, *entry), *leave), history
 
 

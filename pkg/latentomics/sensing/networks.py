@@ -109,7 +109,7 @@ def stored(layers):
     return [as_numpy(M) for M in layers]
 
 
-def restored(arrays, *, device, dtype):
+def restored(arrays, *, device, dtype="float64"):
     """Return weights that a model kept as tensors again."""
     return [as_tensor(M, device=device, dtype=dtype) for M in arrays]
 

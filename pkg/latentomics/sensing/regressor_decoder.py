@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from latentomics.arrays import DTYPES
+from latentomics.arrays import DTYPES, in_dtype
 from latentomics.base import check_choice, check_whole
 from latentomics.sensing.base import MeasurementDecoder
 from latentomics.sensing.measurement import OF_NOISE, with_variance
@@ -57,7 +57,8 @@ class RegressorDecoder(MeasurementDecoder):
     random_state : int, default=0
         Of the noise, and of the default regressor.
     dtype : {"float64", "float32"}, default="float32"
-        Of what the regressor is given.
+        Of what the regressor is given, but for values so far from 0 that float32 would
+        round away how they differ.
 
     Attributes
     ----------
@@ -102,12 +103,14 @@ class RegressorDecoder(MeasurementDecoder):
             self.decoder_ = own_decoder(self.decoder, None).fit(X)
         rng = np.random.default_rng([OF_NOISE, self.random_state])
         given = self._given(with_variance(X, noise, rng) @ A.T)
+        given, X = in_dtype(given, self.dtype), in_dtype(X, self.dtype)
+        self._dtype = given.dtype  # single samples have no spread to tell
         with warnings.catch_warnings():
             model = self.regressor
             if model is None:  # it ends after its 200 steps, wherever it is by then
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model = published_network(len(X), self.random_state)
-            self.regressor_ = clone(model).fit(given, X.astype(self.dtype))
+            self.regressor_ = clone(model).fit(given, X)
         return self
 
     def _read_checked(self, X, A, noise):
@@ -124,8 +127,9 @@ class RegressorDecoder(MeasurementDecoder):
     def _given(self, Y):
         if self.decoder_ is not None:
             Y = self.decoder_.decode(Y, self.A_, self.noise_)
-        return Y.astype(self.dtype)
+        return Y
 
     def _decode(self, Y):
-        answer = np.asarray(self.regressor_.predict(self._given(Y)), dtype="float64")
+        answer = self.regressor_.predict(self._given(Y).astype(self._dtype))
+        answer = np.asarray(answer, dtype="float64")
         return answer.reshape(len(Y), -1)

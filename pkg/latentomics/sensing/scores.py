@@ -5,6 +5,7 @@ from scipy.spatial.distance import pdist
 
 from latentomics.sensing.base import read_pair
 
+ROUNDING = 1e-12  # of a row: less is no spread
 N_DISTANCES = 500  # samples whose distances are compared: all pairs of more are many
 
 
@@ -44,9 +45,10 @@ def scores(X, X_hat):
 
 def _correlation(A, B):
     """Return the mean Pearson correlation of rows of A and B, where both vary."""
+    whole = [np.linalg.norm(M, axis=1) for M in (A, B)]
     A, B = (M - M.mean(axis=1, keepdims=True) for M in (A, B))
-    size = np.linalg.norm(A, axis=1), np.linalg.norm(B, axis=1)
-    varies = (size[0] > 1e-12) & (size[1] > 1e-12)
+    size = [np.linalg.norm(M, axis=1) for M in (A, B)]
+    varies = (size[0] > ROUNDING * whole[0]) & (size[1] > ROUNDING * whole[1])
     if not varies.any():
         return np.nan
     dots = (A[varies] * B[varies]).sum(axis=1)

@@ -2,6 +2,8 @@
 
 import torch
 
+from latentomics.arrays import binary_size
+
 BLOCK = 32  # atoms descended between two products with the whole Gram matrix
 CHUNK = 512  # columns at a time: their block stays in the cache
 LOWEST = 1e-6  # of the price that makes all 0: below it, only least squares is left
@@ -138,9 +140,8 @@ def bounded_lasso(
     """
     total = (lambda v: v.sum(dim=0, keepdim=True)) if shared else (lambda v: v)
     most = target.amax(dim=0)
-    most = (most.amax(dim=0, keepdim=True) if shared else most).clamp(
-        min=torch.finfo(target.dtype).tiny ** 0.5
-    )
+    most = most.amax(dim=0, keepdim=True) if shared else most
+    most = torch.where(most > 0, most, 1)  # where nothing has a price, any will do
     search = _Search(most, total(energy), bound, price)
     U = torch.zeros_like(target) if start is None else start.clone()
     going = torch.arange(target.shape[1], device=target.device)
@@ -182,11 +183,12 @@ class _Search:
         self.left_cheap = torch.where(cheap, left, self.left_cheap)
         self.dear = torch.where(cheap, self.dear, self.price)
         self.left_dear = torch.where(cheap, self.left_dear, left)
-        lower, upper = self.cheap.square(), self.dear.square()
+        unit = binary_size(self.dear)  # or squares overflow, or vanish
+        lower, upper = ((v / unit).square() for v in (self.cheap, self.dear))
         # what is left is a straight line in the squared price while no atom joins
         part = (self.bound - self.left_cheap) / (self.left_dear - self.left_cheap)
         part = part.nan_to_num(0.5).clamp(*INSIDE)
-        between = (lower + part * (upper - lower)).sqrt()
+        between = unit * (lower + part * (upper - lower)).sqrt()
         down = torch.maximum(self.price / LEAP, self.floor)
         price = torch.where(self.cheap > 0, between, down)
         self.price = torch.where(settled, self.price, price)

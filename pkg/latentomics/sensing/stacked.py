@@ -11,6 +11,8 @@ from latentomics.sensing.linear import LinearMMSE
 from latentomics.sensing.mlp import fit_map, mse_loss, noise_root, spread
 from latentomics.sensing.networks import (
     check_training,
+    fold_entry,
+    fold_leave,
     respond,
     restored,
     stored,
@@ -119,7 +121,12 @@ class StackedDecoder(MeasurementDecoder):
         self.noise_ = float(noise)
         draw = generator(self.random_state)
         self.decoder_ = own_decoder(self.decoder, LinearMMSE(device=self.device)).fit(X)
-        given, wanted = self._pairs(X, draw)
+        pairs = self._pairs(X, draw)
+        centres = [M.mean(axis=(0, 1)) for M in pairs]
+        given, wanted = (
+            as_tensor(M - centre, device=self.device, dtype=self.dtype)
+            for M, centre in zip(pairs, centres, strict=True)
+        )
 
         def pair(rows, training):
             copies = torch.zeros(len(rows), dtype=torch.long)
@@ -132,7 +139,9 @@ class StackedDecoder(MeasurementDecoder):
             self, pair, *flat, len(X), mse_loss, draw, progress=progress
         )
         self.history_[["loss", "validation"]] *= float(spread(flat[1])) ** 2
-        self.layers_ = stored(layers)
+        entry, leave = restored(centres, device=self.device)
+        layers = fold_entry(layers, entry, torch.ones_like(entry))
+        self.layers_ = stored(fold_leave(layers, leave, 1.0))
         return self
 
     def _read_checked(self, X, A, noise):
@@ -151,14 +160,13 @@ class StackedDecoder(MeasurementDecoder):
         guess = guess.reshape(self.n_copies, *X.shape)
         given = np.concatenate([Y, guess], axis=2) if self.residual else guess
         wanted = X - guess if self.residual else np.broadcast_to(X, guess.shape)
-        where = {"device": self.device, "dtype": self.dtype}
-        return as_tensor(given, **where), as_tensor(wanted, **where)
+        return given, wanted
 
     def _decode(self, Y):
         guess = self.decoder_.decode(Y, self.A_, self.noise_)
         given = np.hstack([Y, guess]) if self.residual else guess
-        where = {"device": self.device, "dtype": self.dtype}
-        answer = respond(restored(self.layers_, **where), as_tensor(given, **where))
+        layers = restored(self.layers_, device=self.device)
+        answer = respond(layers, as_tensor(given, device=self.device))
         return as_numpy(answer) + guess * self.residual
 
 

@@ -154,12 +154,12 @@ class WGANDecoder(GenerativeDecoder):
         check_whole(n_critic=self.n_critic, max_iter=self.max_iter)
         check_not_negative(penalty=self.penalty)
         X = self._profiles(X, ensure_min_samples=2)
-        X = as_tensor(X, device=self.device, dtype=self.dtype)
+        X = as_tensor(X, device=self.device)
         units = X.mean(0), spread(X)
-        layers = self._play((X - units[0]) / units[1], progress)
-        layers = [M.detach() for M in fold_leave(layers, *units)]
-        self.generator_ = stored(layers)
+        X = ((X - units[0]) / units[1]).to(getattr(torch, self.dtype))
+        layers = [M.detach() for M in self._play(X, progress)]
         self.variances_ = self._errors(layers, X, units[1])
+        self.generator_ = stored(fold_leave([M.double() for M in layers], *units))
         return self
 
     def _play(self, X, progress):
@@ -203,14 +203,15 @@ class WGANDecoder(GenerativeDecoder):
         return seen
 
     def _errors(self, layers, X, unit):
-        """Return each gene's mean squared error, in some of the training profiles."""
+        """Return each gene's mean squared error, in some profiles divided by `unit`."""
         some = torch.randperm(len(X), generator=generator(self.random_state))[:MOST]
-        X, unit = X[some], START_SD * unit
+        X = X[some]
         starts = self._drawn_starts(X)
         Z = self._found(
-            lambda Z: respond(layers, Z, SLOPE) / unit, None, X / unit, starts
+            lambda Z: respond(layers, Z, SLOPE) / START_SD, None, X / START_SD, starts
         )
-        return as_numpy((X - respond(layers, Z, SLOPE)).double().square().mean(0))
+        left = (X - respond(layers, Z, SLOPE)).double().square().mean(0)
+        return as_numpy(unit**2 * left)
 
 
 def _move(mover, weights, loss):

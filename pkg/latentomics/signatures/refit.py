@@ -3,7 +3,7 @@
 import numpy as np
 
 from latentomics.arrays import as_numpy, as_tensor
-from latentomics.base import check_whole
+from latentomics.base import MOST_WHOLE, check_whole
 from latentomics.linalg.nnls import nnls
 from latentomics.matrices import aligned, as_table, names_of, read_matrix
 
@@ -67,8 +67,8 @@ def unexplained(counts, signatures):
     Raises
     ------
     ValueError
-        As :func:`refit_exposures`; or `counts` are not whole numbers from 0 up, or no
-        sample has two mutations.
+        As :func:`refit_exposures`; or `counts` are not whole numbers from 0 up, 2**63
+        or more in a sample, or no sample has two mutations.
     """
     counts, signatures = _named(counts, signatures)
     total = counts.sum(axis=1, keepdims=True)
@@ -108,7 +108,8 @@ def bootstrap_exposures(
     Raises
     ------
     ValueError
-        As :func:`refit_exposures`, or `counts` are not whole numbers from 0 up.
+        As :func:`refit_exposures`, or `counts` are not whole numbers from 0 up, or
+        2**63 or more in a sample.
     """
     check_whole(n_resamples=n_resamples)
     check_whole(at_least=0, random_state=random_state)
@@ -132,6 +133,11 @@ def _named(counts, signatures):
     counts = read_matrix(counts, "counts")
     if (counts < 0).any() or (counts != counts.round()).any():
         raise ValueError("counts must be whole numbers from 0 up; got others")
+    most = counts.sum(axis=1).max()
+    if not most < MOST_WHOLE:
+        raise ValueError(
+            f"counts must have fewer than 2**63 mutations in a sample; got {most:.1e}"
+        )
     return counts, S
 
 

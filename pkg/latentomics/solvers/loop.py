@@ -8,6 +8,8 @@ from numbers import Integral, Real
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from latentomics.arrays import binary_size
+
 
 @dataclass
 class Trace:
@@ -27,7 +29,9 @@ def relative_change(new, old):
     """
     if isinstance(new, tuple):
         new, old = new[0], old[0]
-    return (new - old).norm() / new.norm().clamp(min=torch.finfo(new.dtype).tiny)
+    size = binary_size(new)  # or squares vanish, and nothing seems to move
+    step = ((new - old) / size).norm()
+    return step / (new / size).norm().clamp(min=torch.finfo(new.dtype).tiny)
 
 
 def iterate(

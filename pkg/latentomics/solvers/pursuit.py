@@ -8,6 +8,7 @@ import torch
 
 from latentomics.arrays import as_numpy, as_tensor
 from latentomics.matrices import aligned, as_table, names_of, read_matrix
+from latentomics.solvers.sizes import check_squares, doubled, halved
 
 METHODS = ("ormp", "omp", "legacy")
 # What a chunk's vectors may take: the caches of a CPU, a small part of a GPU
@@ -32,6 +33,7 @@ class PursuitPath:
     _along: torch.Tensor  # (n, k), of each sample along that basis
     _sizes: torch.Tensor  # (n,), what the samples were divided by: their norms, or 1
     _lengths: torch.Tensor  # (n_atoms,), the same of the atoms
+    _units: tuple  # powers of two, of samples and of atoms, taken off before
 
     def codes(self, n_nonzero):
         """Return the codes with at most `n_nonzero` atoms, (n_samples, n_atoms).
@@ -41,7 +43,8 @@ class PursuitPath:
         Raises
         ------
         ValueError
-            If `n_nonzero` is not a whole number from 1 up, or more than the path has.
+            If `n_nonzero` is not a whole number from 1 up, or more than the path has,
+            or a code is too large or small a number.
         """
         k, chosen = self._up_to(n_nonzero), self._chosen[:, :n_nonzero]
         R, c = self._factor[:, :k, :k], self._along[:, :k, None]
@@ -50,7 +53,9 @@ class PursuitPath:
             W = W.clamp_min(0)
         W = W * self._sizes[:, None] / self._lengths[chosen]
         codes = W.new_zeros(len(W), len(self._lengths))
-        return as_numpy(codes.scatter_add_(1, chosen, W))
+        of_samples, of_atoms = self._units
+        codes = as_numpy(codes.scatter_add_(1, chosen, W))
+        return doubled(codes, of_samples - of_atoms[:, 0], "codes")
 
     def residual(self, n_nonzero):
         r"""Return :math:`\|y - wD\|^2` with at most `n_nonzero` atoms, (n_samples,).
@@ -61,12 +66,14 @@ class PursuitPath:
         ------
         ValueError
             As in :meth:`codes`, or if the method is "legacy", whose codes are not those
-            of least squares.
+            of least squares, or a square is too large or small.
         """
         if self._method == "legacy":
             raise ValueError("method must be 'ormp' or 'omp' here; got 'legacy'")
         left = 1 - self._along[:, : self._up_to(n_nonzero)].square().sum(dim=1)
-        return as_numpy(left.clamp_min(0) * self._sizes.square())
+        left = as_numpy(left.clamp_min(0) * self._sizes.square())
+        exponents = 2 * self._units[0][:, 0]
+        return doubled(left.astype("float64"), exponents, "squared residuals")
 
     def _up_to(self, n_nonzero):
         _check_nonzero(n_nonzero, self.atoms.shape[1], "that of the path")
@@ -155,6 +162,9 @@ def pursuit_path(
             f"got {Y.shape[1]}"
         )
     _check_nonzero(n_nonzero, D.shape[1], "the length of an atom")
+    (D, of_atoms), (Y, of_samples) = halved(D, method != "legacy"), halved(Y)
+    if method == "legacy":  # which sees how long atoms are
+        check_squares(D, dtype)
     D, Y = (as_tensor(M, device=device, dtype=dtype) for M in (D, Y))
     lengths = torch.ones_like(D[:, 0]) if method == "legacy" else D.norm(dim=1)
     lengths, sizes = (torch.where(v > 0, v, 1) for v in (lengths, Y.norm(dim=1)))
@@ -165,7 +175,10 @@ def pursuit_path(
     found = [_chunk(gram, a, *room, **given) for a, room in parts]
     chosen, R, along, used = (torch.cat(part) for part in zip(*found, strict=True))
     atoms = as_numpy(torch.where(used, chosen, -1))
-    return PursuitPath(atoms, method, nonnegative, chosen, R, along, sizes, lengths)
+    units = of_samples, of_atoms
+    return PursuitPath(
+        atoms, method, nonnegative, chosen, R, along, sizes, lengths, units
+    )
 
 
 def _chunks(a, n_nonzero):
