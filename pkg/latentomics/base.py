@@ -17,6 +17,7 @@ from latentomics.matrices import (
     aligned,
     aligned_like,
     as_table,
+    as_truths,
     first,
     names_of,
     read_matrix,
@@ -105,23 +106,14 @@ def check_lines(mask, what, name="X"):
 
 def check_mask(mask, X, name):
     """Return `mask` as a boolean array in the order of `X`, or raise ValueError."""
-    mask = aligned_like(mask, X, name=name)
-    mask, shape = _truths(mask), np.shape(X)
+    mask = as_truths(aligned_like(mask, X, name=name), name)
+    shape = np.shape(X)
     if mask.shape != tuple(shape) or mask.dtype != bool:
         raise ValueError(
             f"{name} must be a boolean mask of shape {tuple(shape)}; "
             f"got {mask.dtype} of shape {mask.shape}"
         )
     return mask
-
-
-def _truths(mask):
-    """Return a mask as an array; one of pandas' own types without a gap as bool."""
-    if not hasattr(mask, "dtypes") or np.asarray(mask).dtype == bool:
-        return np.asarray(mask)
-    cells = np.asarray(mask, dtype=object)
-    kinds = {type(cell) for cell in cells.ravel()}
-    return cells.astype(bool) if kinds <= {bool, np.bool_} else cells
 
 
 def hold_out(seen, fraction, random_state):

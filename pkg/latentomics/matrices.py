@@ -67,6 +67,17 @@ def unmasked(X):
     return X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
 
 
+def as_truths(mask, name):
+    """Return a mask as an array; one of pandas' own types without a gap as bool."""
+    check_dense(mask, name)
+    array = np.asarray(mask)
+    if not isinstance(mask, pd.DataFrame | pd.Series) or array.dtype == bool:
+        return array
+    cells = np.asarray(mask, dtype=object)
+    kinds = {type(cell) for cell in cells.ravel()}
+    return cells.astype(bool) if kinds <= {bool, np.bool_} else cells
+
+
 def check_shape(X, name="X"):
     """Raise ValueError unless `X` has two dimensions, neither of them empty."""
     try:
@@ -226,8 +237,18 @@ def aligned(table, names, *, name, by, axis=0):
     return table.iloc[order] if axis == 0 else table.iloc[:, order]
 
 
+def chosen(table, names, name, axis=0):
+    """Return the rows or columns of a table that have these names."""
+    missing = names[~names.isin(table.axes[axis])]
+    if len(missing):
+        what = ("row", "column")[axis]
+        raise ValueError(f"{name} must have a {what} {missing[0]!r}; got none")
+    return table.loc[names] if axis == 0 else table.loc[:, names]
+
+
 def aligned_like(table, like, *, name, by="X", axes=(0, 1)):
     """Return a table with rows and columns in the order of those of another."""
+    check_dense(like, by)
     table = as_table(table, name)
     for axis in axes:
         table = aligned(table, names_of(like, axis), name=name, by=by, axis=axis)

@@ -135,9 +135,10 @@ def test_names_bring_groups_and_drugs_together(planted, rng):
     groups = pd.Series(group, drugs).sample(frac=1, random_state=0)
     W = pd.DataFrame(W, columns=drugs)
     assert (clustering_table({"W": W}, groups, 4).ari == 1).all()
-    # of drugs not named nothing is known; a group without a drug is not looked at
-    fewer = pd.concat([groups.iloc[:20], pd.Series({"other": "braf"})])
+    fewer = groups.where(groups.index != drugs[3])
     assert (clustering_table({"W": W}, fewer, 4).ari == 1).all()
+    with pytest.raises(ValueError, match="groups must have .* as 'W'.* 'drug 3'$"):
+        clustering_table({"W": W}, groups.drop("drug 3"), 4)
 
 
 def test_responses_tell_groups_only_without_their_offsets():

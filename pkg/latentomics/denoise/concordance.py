@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from latentomics.data.names import as_names
+from latentomics.matrices import chosen
 from latentomics.metrics import matched_auroc, spearman_matrix
 
 ALPHA = 0.01  # two-sided, the paper's level
@@ -84,9 +86,14 @@ def compare(studies, versions, pairs, lines):
         (method, "measured"), which leaves out what was not measured, and
         (method, "filled"), which counts imputed cells too.
     """
+    lines = as_names(lines, "lines")
 
     def shared(version):
-        return [version[name].loc[lines, pairs[name]] for name in studies]
+        rows = [chosen(version[name], lines, name) for name in studies]
+        drugs = [pd.Index(pairs[name]) for name in studies]
+        return [
+            chosen(M, d, n, 1) for M, d, n in zip(rows, drugs, studies, strict=True)
+        ]
 
     A, B = shared(studies)
     tables = {("measured", "measured"): spearman_matrix(A, B)}

@@ -10,8 +10,9 @@ from sklearn.cluster import KMeans
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import enet_path
 
-from latentomics.base import hold_out
+from latentomics.base import check_mask, hold_out
 from latentomics.denoise.search import CellSearch
+from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
 from latentomics.metrics import clustering_accuracy
 
 NEIGHBOURS = (5, 10, 20, 40)
@@ -27,18 +28,26 @@ def rmse(R):
 
 
 # A filler is (X, validation) -> (X filled, what it chose); X is (n lines, p drugs),
-# NaN in the gaps, and entries marked in `validation` serve for the choice alone.
+# NaN in the gaps, and entries marked in `validation` serve for the choice alone;
+# tables are matched by name.
+
+
+def _shown(X, validation):
+    """Return `X`, `validation`, and what `X` shows outside it, as arrays."""
+    validation = check_mask(validation, X, "validation")
+    X = read_matrix(X, gaps=True)
+    return X, validation, np.where(validation, np.nan, X)
 
 
 def drug_means(X, validation):
     """Fill with the mean of the drug."""
-    means = np.nanmean(np.where(validation, np.nan, X), axis=0)
-    return np.broadcast_to(means, X.shape), ""
+    X, _, shown = _shown(X, validation)
+    return np.broadcast_to(np.nanmean(shown, axis=0), X.shape), ""
 
 
 def line_and_drug_means(X, validation):
     """Fill with an effect of the line plus one of the drug, by least squares."""
-    X = np.where(validation, np.nan, X)
+    _, _, X = _shown(X, validation)
     line = np.zeros((len(X), 1))
     for _ in range(N_LOOPS):
         drug = np.nanmean(X - line, axis=0)
@@ -48,7 +57,7 @@ def line_and_drug_means(X, validation):
 
 def nearest_lines(X, validation):
     """Fill with the mean of the most similar lines; how many, `validation` says."""
-    shown = np.where(validation, np.nan, X)
+    X, validation, shown = _shown(X, validation)
 
     def fill(k):
         model = KNNImputer(n_neighbors=k, weights="distance")
@@ -97,7 +106,7 @@ def imputation_table(studies, fillers, *, fraction=0.1, random_state=0):
     """
     rows = []
     for study, D in studies.items():
-        D = D.to_numpy()
+        D = read_matrix(D, study, gaps=True)
         test = hold_out(~np.isnan(D), fraction, random_state)
         X = np.where(test, np.nan, D)
         validation = hold_out(~np.isnan(X), fraction, random_state + 1)
@@ -143,6 +152,8 @@ def corrected_before(corrected):
 
 def drug_mean_predictions(X, folds):
     """Predict the mean of each drug over the other folds, (n, p)."""
+    folds = np.asarray(aligned_like(folds, X, name="folds", axes=[0]))
+    X = read_matrix(X, gaps=True)
     means = [np.nanmean(X[folds != fold], axis=0) for fold in range(folds.max() + 1)]
     return np.array(means)[folds]
 
@@ -154,9 +165,10 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     ----------
     F : array of shape (n_lines, n_genes)
     X : array of shape (n_lines, n_drugs)
-        Responses as measured, NaN in the gaps.
+        Responses as measured, NaN in the gaps; features and folds in tables are
+        matched to its lines by name.
     targets : callable
-        (X, train) -> what to train on.
+        (X, train) -> what to train on, both arrays in the order of `X`.
     folds : int array of shape (n_lines,)
         The fold after the one left out decides how strong the penalty is.
     drugs : list of int
@@ -166,6 +178,9 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     -------
     ndarray of shape (n_lines, len(drugs))
     """
+    F = read_matrix(aligned_like(F, X, name="F", axes=[0]), "F")
+    folds = np.asarray(aligned_like(folds, X, name="folds", axes=[0]))
+    X = read_matrix(X, gaps=True)
     n_folds = folds.max() + 1
     predicted = np.full((len(X), len(drugs)), np.nan)
     for fold in range(n_folds):
@@ -197,7 +212,8 @@ def prediction_table(predictions, truths, seen):
     Parameters
     ----------
     predictions, truths : dict of str to array of shape (n, p)
-        `predictions` holds "drug_mean", the reference.
+        `predictions` holds "drug_mean", the reference; tables are matched to it by
+        name.
     seen : bool array of shape (n, p)
         The measured cells.
 
@@ -207,6 +223,15 @@ def prediction_table(predictions, truths, seen):
         Columns `trained_on`, `scored_on`, `rmse`, and `explained`, the share of the
         mean square error of "drug_mean" that is gone.
     """
+
+    def read(M, name):
+        M = aligned_like(M, predictions["drug_mean"], name=name, by="'drug_mean'")
+        return read_matrix(M, repr(name), gaps=True)
+
+    seen = aligned_like(seen, predictions["drug_mean"], name="seen", by="'drug_mean'")
+    seen = as_truths(seen, "seen")
+    truths = {name: read(Y, name) for name, Y in truths.items()}
+    predictions = {name: read(P, name) for name, P in predictions.items()}
     rows = []
     for truth, Y in truths.items():
         naive = rmse((Y - predictions["drug_mean"])[seen])
@@ -247,8 +272,9 @@ def clustering_table(versions, groups, *, random_state=0, n_shuffles=200):
     for (study, items), group in groups.items():
         for version, frames in versions.items():
             X = frames[study] if items == "lines" else frames[study].T
+            X = chosen(X, group.index, f"{version!r} of {study!r}")
             means = KMeans(group.nunique(), n_init=20, random_state=random_state)
-            found = means.fit_predict(X.loc[group.index].to_numpy())
+            found = means.fit_predict(read_matrix(X))
             accuracy = clustering_accuracy(group, found)
             shuffled = [rng.permutation(found) for _ in range(n_shuffles)]
             n, chance = len(group), [clustering_accuracy(group, s) for s in shuffled]

@@ -7,6 +7,7 @@ import torch
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator, randn
 from latentomics.denoise.downstream import drug_mean_predictions, line_folds, rmse
 from latentomics.denoise.optimizers import adam
+from latentomics.matrices import aligned_like, chosen
 from latentomics.solvers import Patience, iterate
 
 HIDDEN = (64, 64)
@@ -93,6 +94,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
     first, second : DataFrames, rows = lines, columns = drugs
         What to train on, NaN in the gaps.
     folds : int array, one entry per line of `second`
+        A Series is matched to them by name.
     random_state : int, default=0
         Of the weights, and of the lines held out of the first training.
 
@@ -100,9 +102,11 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
     -------
     DataFrame of the shape of `second`
     """
+    folds = np.asarray(aligned_like(folds, second, name="folds", by="second", axes=[0]))
 
     def tensors(Y):
-        parts = F.loc[Y.index].to_numpy(), Y.to_numpy()
+        parts = chosen(F, Y.index, "F"), Y
+        parts = [part.to_numpy("float64", na_value=np.nan) for part in parts]
         return [as_tensor(part, device=device) for part in parts]
 
     def fresh(Y):
@@ -153,8 +157,9 @@ def threshold_table(F, versions, route, *, random_state=0, device="auto"):
     naive = drug_mean_predictions(Y.to_numpy(), folds)
     own = {"random_state": random_state, "device": device}
     for eta, studies in versions.items():
-        guess = pretrained_predictions(F, studies[first], studies[second], folds, **own)
-        for judge, truth in {"measured": Y, "corrected": studies[second]}.items():
+        corrected = aligned_like(studies[second], Y, name=f"{eta!r}", by="'none'")
+        guess = pretrained_predictions(F, studies[first], corrected, folds, **own)
+        for judge, truth in {"measured": Y, "corrected": corrected}.items():
             left = truth.where(Y.notna())
             row = {"first": first, "second": second, "eta": eta, "scored_on": judge}
             row |= {"network": rmse(left - guess), "drug_mean": rmse(left - naive)}

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from latentomics.matrices import aligned, aligned_like, check_dense
 from latentomics.metrics import enrichment
 
 SIGNS = {1: "above", -1: "below"}  # the fit
@@ -21,7 +22,7 @@ def enriched_spikes(signs, seen, masks, *, fdr):
     signs : array of shape (n_drugs, n_lines)
         1 and -1 for a spike above and below the fit, 0 for none.
     seen : bool array of shape (n_drugs, n_lines)
-        Measured entries, the universe of each drug.
+        Measured entries, the universe of each drug; tables are matched by name.
     masks : DataFrame of bool, groups x lines
         From :func:`group_masks`.
     fdr : float
@@ -34,6 +35,9 @@ def enriched_spikes(signs, seen, masks, *, fdr):
         `drug` (row number), `sign` ("above" or "below" the fit), `group`, `hits`,
         `expected`, `pvalue`, `qvalue`; one row per test, none left out.
     """
+    seen = aligned_like(seen, signs, name="seen", by="signs")
+    masks = aligned_like(masks, signs, name="masks", by="signs", axes=[1])
+    signs = np.asarray(signs)
     hits = np.concatenate([signs == sign for sign in SIGNS])
     result = enrichment(hits, masks.to_numpy(), np.tile(seen, (len(SIGNS), 1)))
     found = (result.qvalue <= fdr) @ masks.to_numpy()  # in one such group at least
@@ -54,14 +58,15 @@ def group_masks(groups, lines):
         The group of each line; with several columns (tissue, subtype) the groups of
         each are named "column: label". Missing labels belong to no group.
     lines : Index or int
-        Names of the lines, or how many there are. Named labels of named lines are
-        found by name; all others go by position.
+        Names of the lines, or how many there are. Labels and lines that both have
+        names are matched by them; all others go by position.
 
     Raises
     ------
     ValueError
         If there are no groups, or not one label for each line.
     """
+    check_dense(groups, "groups")
     if groups is None:
         raise ValueError('groups must be given to fit with keep="enriched"; got None')
     try:
@@ -72,7 +77,14 @@ def group_masks(groups, lines):
         ) from None
     if not labels.columns.is_unique:
         raise ValueError(f"groups must have unique columns; got {[*labels.columns]}")
-    labels = _in_order(labels, lines).map(_as_label)
+    n_lines = lines if isinstance(lines, int) else len(lines)
+    if len(labels) != n_lines:
+        raise ValueError(
+            f"groups must have one label for each of {n_lines} lines; "
+            f"got {len(labels)}: does line_axis say which axis holds the lines?"
+        )
+    names = None if isinstance(lines, int) else lines
+    labels = aligned(labels, names, name="groups", by="the lines").map(_as_label)
     masks = {}
     for kind, column in labels.items():
         for label in sorted(column.dropna().unique()):
@@ -81,24 +93,6 @@ def group_masks(groups, lines):
     if not masks:
         raise ValueError("groups must hold a label; got only missing ones")
     return pd.DataFrame(masks).T
-
-
-def _in_order(labels, lines):
-    """Return the labels in the order of the lines."""
-    if isinstance(lines, int) or isinstance(labels.index, pd.RangeIndex):
-        n_lines = lines if isinstance(lines, int) else len(lines)
-        if len(labels) != n_lines:
-            raise ValueError(
-                f"groups must have one label for each of {n_lines} lines; "
-                f"got {len(labels)}: does line_axis say which axis holds the lines?"
-            )
-        return labels.reset_index(drop=True)
-    twice = labels.index[labels.index.duplicated()]
-    wrong = [f"{name!r} twice" for name in twice]
-    wrong += [f"none for {name!r}" for name in lines.difference(labels.index)]
-    if wrong:
-        raise ValueError(f"groups must have one label for each line; got {wrong[0]}")
-    return labels.reindex(lines)
 
 
 def _as_label(cell):

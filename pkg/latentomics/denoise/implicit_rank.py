@@ -9,7 +9,7 @@ import torch
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
 from latentomics.base import check_mask, check_not_negative, check_positive, check_whole
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
-from latentomics.matrices import read_matrix
+from latentomics.matrices import aligned_like, read_matrix
 
 
 @dataclass
@@ -138,12 +138,15 @@ def eta_squared(Z, groups):
     ----------
     Z : array of shape (n_samples, k)
     groups : array-like of shape (n_samples,)
-        A label for each row (book: ``eq-eta-squared``).
+        A label for each row, found by its name if both have names (book:
+        ``eq-eta-squared``).
 
     Returns
     -------
     ndarray of shape (k,), from 0 to 1
     """
-    Z = pd.DataFrame(np.asarray(Z) - np.mean(Z, axis=0))
+    groups = aligned_like(groups, Z, name="groups", by="Z", axes=[0])
+    Z = read_matrix(Z, "Z")
+    Z = pd.DataFrame(Z - np.mean(Z, axis=0))
     means = Z.groupby(np.asarray(groups)).transform("mean")
     return ((means**2).sum() / (Z**2).sum()).to_numpy()

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import gammaln
 from scipy.stats import false_discovery_control
 
-from latentomics.matrices import aligned_like
+from latentomics.matrices import aligned_like, as_truths
 
 
 @dataclass
@@ -104,7 +104,7 @@ def _log_choose(a, b):
 
 
 def _boolean(array, name):
-    array = np.asarray(array)
+    array = as_truths(array, name)
     if array.ndim != 2 or array.dtype != bool:
         raise ValueError(
             f"{name} must be a boolean matrix; got {array.dtype} with shape "

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from latentomics.matrices import aligned_like
+from latentomics.matrices import aligned_like, as_truths, read_matrix
 
 
 def spike_scores(D, L_hat, S_true, *, seen, block, eta):
@@ -46,7 +46,11 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
             strict=True,
         )
     )
-    D, L_hat, S_true, seen, block = map(np.asarray, (D, L_hat, S_true, seen, block))
+    seen, block = as_truths(seen, "seen"), as_truths(block, "block")
+    D, L_hat, S_true = (
+        read_matrix(M, name, gaps=None)
+        for M, name in ((D, "D"), (L_hat, "L_hat"), (S_true, "S_true"))
+    )
     shapes = [np.shape(M) for M in (D, L_hat, S_true, seen, block)]
     if not np.isfinite(eta) or np.isnan([*map(np.sum, (D, L_hat, S_true))]).any():
         raise ValueError(f"eta, D, L_hat and S_true must be numbers; got eta {eta!r}")

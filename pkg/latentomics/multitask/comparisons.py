@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from latentomics.base import check_choice
-from latentomics.matrices import aligned_like
+from latentomics.matrices import aligned, aligned_like, as_table, as_truths
 
 
 def compare(
@@ -22,7 +22,7 @@ def compare(
     predictions : Predictions
     method, rival : str
     drugs : bool array of shape (n_drugs,), optional
-        Which drugs count; all by default.
+        Which drugs count, a Series by name; all by default.
     n_resamples : int, default=2000
     random_state : int, default=0
 
@@ -40,6 +40,10 @@ def compare(
     """
     for given in (method, rival):
         check_choice("method and rival", given, predictions.values)
+    if drugs is not None:
+        names = predictions.Y.columns
+        drugs = aligned(as_table(drugs, "drugs"), names, name="drugs", by="Y")
+        drugs = as_truths(drugs, "drugs")
     if drugs is not None and not np.any(drugs):
         raise ValueError("drugs must choose at least one; got none")
     # repeats are averaged: a line drawn twice counts twice in all of them

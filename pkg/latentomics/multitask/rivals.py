@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from latentomics.base import check_choice
+from latentomics.matrices import aligned_like
 from latentomics.multitask.effects import DrugAndLineEffects, ResponseSoftImpute
 from latentomics.multitask.elastic_net import ElasticNetPerTask, elastic_net_grid
 from latentomics.multitask.hybrid import TraceNormHybrid, hybrid_grid
@@ -39,7 +40,7 @@ def rivals(
     setting : {"transductive", "inductive"}
         Methods that look at a line's other responses only exist in the first.
     tissue : Series of shape (n_lines,), optional
-        With it, a method that knows nothing but the tissue.
+        With it, a method that knows nothing but the tissue; matched to `X` by name.
     ratios : sequence of float, default=(0.1, 0.5, 1.0)
         Of the elastic net.
     n_lams : int, default=50
@@ -87,6 +88,7 @@ def rivals(
         name: (PathSearch(*given, setting=setting), X) for name, given in found.items()
     }
     if tissue is not None:
+        tissue = aligned_like(tissue, X, name="tissue", axes=[0])
         indicators = pd.get_dummies(tissue).astype(np.float64)
         means = PathSearch(RidgePerTask(device=device), ridge_grid(), setting=setting)
         methods["tissue_mean"] = means, indicators

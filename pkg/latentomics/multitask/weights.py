@@ -6,7 +6,16 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
 from latentomics.base import check_whole
-from latentomics.matrices import aligned_like, first, read_matrix
+from latentomics.data.names import as_names
+from latentomics.matrices import (
+    aligned,
+    aligned_like,
+    as_table,
+    as_truths,
+    first,
+    names_of,
+    read_matrix,
+)
 from latentomics.metrics import enrichment
 
 
@@ -120,7 +129,7 @@ def clustering_table(matrices, groups, n_clusters):
         Weights of rival methods, or responses; see :func:`cluster_drugs`.
     groups : array or Series of shape (n_drugs,)
         As in :func:`agreement`. A Series is matched to the columns of a DataFrame by
-        name, and drugs it does not name have no group.
+        name; it has NaN for a drug without a group.
     n_clusters : int
 
     Returns
@@ -135,14 +144,19 @@ def clustering_table(matrices, groups, n_clusters):
     """
     rows = []
     for what, W in matrices.items():
-        named = isinstance(W, pd.DataFrame) and isinstance(groups, pd.Series)
-        known = groups.reindex(W.columns) if named else groups
+        known = _of_drugs(groups, names_of(W, axis=1), f"{what!r}")
         for scaling in ("raw", "unit-norm"):
             unit_norm = scaling == "unit-norm"
             labels, _ = cluster_drugs(W, n_clusters, unit_norm=unit_norm)
             ari = agreement(labels, known)
             rows.append({"what": what, "scaling": scaling, "ari": ari})
     return pd.DataFrame(rows)
+
+
+def _of_drugs(groups, drugs, by):
+    """Return groups in the order of the drugs, without their names."""
+    groups = aligned(as_table(groups, "groups"), drugs, name="groups", by=by)
+    return np.asarray(groups, dtype=object)
 
 
 def top_features(W, n_top=100):
@@ -182,7 +196,7 @@ def unique_genes(marked, genes):
     ----------
     marked : bool array of shape (n_drugs, n_features)
     genes : list of str
-        The gene of each feature.
+        The gene of each feature; a Series is matched to the columns by name.
 
     Returns
     -------
@@ -194,7 +208,8 @@ def unique_genes(marked, genes):
     ValueError
         If `marked` is not boolean, or does not have a column for each of `genes`.
     """
-    marked, genes = np.asarray(marked), pd.Index(genes)
+    genes = aligned(genes, names_of(marked, axis=1), name="genes", by="marked")
+    marked, genes = as_truths(marked, "marked"), as_names(genes, "genes")
     if marked.dtype != bool or marked.ndim != 2 or marked.shape[1] != len(genes):
         raise ValueError(
             f"marked must be a boolean matrix with a column for each of {len(genes)} "
@@ -226,7 +241,8 @@ def enriched_sets(W, genes, sets, *, n_top=100):
     W : array or DataFrame of shape (n_features, n_drugs)
         Weights, no gaps.
     genes : list of str
-        The gene of each feature, repeated where it has several.
+        The gene of each feature, repeated where it has several; a Series is matched
+        to the rows of `W` by name.
     sets : DataFrame of bool, shape (n_sets, n_set_genes)
         Rows = sets, columns = genes. Genes not among the measured ones are left out,
         and so are sets that have no other; measured genes in no set still count in N.
@@ -249,6 +265,7 @@ def enriched_sets(W, genes, sets, *, n_top=100):
     ----------
     [1] Yuan et al. (2016). Sci Rep 6:31619.
     """
+    genes = aligned(genes, names_of(W), name="genes", by="W")
     hits = unique_genes(top_features(W, n_top), genes)
     sets = _measured(sets, hits.columns)
     found = enrichment(hits.to_numpy(), sets.to_numpy())

@@ -7,6 +7,7 @@ import torch
 
 from latentomics.arrays import as_numpy, as_tensor, resolve_device
 from latentomics.base import check_not_negative, check_whole
+from latentomics.matrices import aligned, as_table, names_of
 from latentomics.sensing.base import read_measured
 from latentomics.sensing.linear import GaussianDecoder, linear_gain, safe_cholesky
 from latentomics.solvers import iterate
@@ -78,14 +79,15 @@ class BlindFactors(GaussianDecoder):
         ----------
         batches : list of (Y, A)
             Measurements of some samples, (n_samples, n_measurements), and what was
-            measured, (n_measurements, n_features).
+            measured, (n_measurements, n_features); the genes of tables are matched by
+            name, and so are the measurements of each pair.
         noise : float, default=0.0
             Variance of e, of each gene in each sample.
         """
         check_whole(n_components=self.n_components)
         check_not_negative(noise=noise)
         resolve_device(self.device)
-        pairs = read_batches(batches, self.device)
+        pairs, self._column_names = read_batches(batches, self.device)
         self.n_features_in_ = pairs[0][1].shape[1]
         g, n = self.n_features_in_, sum(len(Y) for Y, _ in pairs)
         if self.n_components > min(g, n):
@@ -126,18 +128,23 @@ class BlindFactors(GaussianDecoder):
 
 
 def read_batches(batches, device):
-    """Return pairs of checked measurements and what was measured, as tensors."""
+    """Return pairs of checked measurements and what was measured, and the genes.
+
+    Pairs are tensors, their genes in the order of the first A that names them.
+    """
     pairs = list(batches)
     wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
     if wrong or not pairs:
         got = f"a {type(wrong[0]).__name__} in it" if wrong else "none"
         raise ValueError(f"batches must be a list of pairs (Y, A); got {got}")
-    g = None
+    g = genes = None
     for number, (Y, A) in enumerate(pairs):
+        A = aligned(as_table(A, "A"), genes, name="A", by="an earlier A", axis=1)
+        genes = names_of(A, axis=1) if genes is None else genes
         Y, A = read_measured(Y, A, g)
         g = A.shape[1]
         pairs[number] = tuple(as_tensor(M, device=device) for M in (Y, A))
-    return pairs
+    return pairs, genes
 
 
 def _shared_mean(pairs):

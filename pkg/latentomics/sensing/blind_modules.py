@@ -106,7 +106,7 @@ class BlindModules(Decoder):
             :math:`\sigma^2`, the variance of e, of each gene in each sample.
         """
         self._check_parameters(noise)
-        pairs = read_batches(batches, self.device)
+        pairs, self._column_names = read_batches(batches, self.device)
         self.n_features_in_ = pairs[0][1].shape[1]
         self._check_fewest(min(A.shape[0] for _, A in pairs))
         U = self._start(pairs, noise)

@@ -5,6 +5,7 @@ from scipy.linalg import qr
 from sklearn.base import TransformerMixin
 
 from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.matrices import read_matrix
 from latentomics.sensing.base import Profiles
 
 # Streams of random numbers: were a measurement and the noise drawn from one, a row of A
@@ -204,7 +205,7 @@ def noise_variance(X, snr):
     """
     if not isinstance(snr, int | float | np.number) or not snr > 0:
         raise ValueError(f"snr must be a positive number; got {snr!r}")
-    return float(np.square(np.asarray(X, dtype=float)).mean() / snr**2)
+    return float(np.square(read_matrix(X)).mean() / snr**2)
 
 
 def add_noise(X, snr, random_state=0):
@@ -220,7 +221,7 @@ def add_noise(X, snr, random_state=0):
         Ratio of amplitudes; infinity adds nothing.
     random_state : int, default=0
     """
-    X = np.asarray(X, dtype=float)
+    X = read_matrix(X)
     variance = noise_variance(X, snr)
     check_whole(at_least=0, random_state=random_state)
     N = np.random.default_rng([OF_NOISE, random_state]).standard_normal(X.shape)

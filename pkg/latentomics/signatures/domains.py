@@ -7,6 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.base import check_choice, check_whole
 from latentomics.data import load
+from latentomics.matrices import aligned_like, read_matrix
 from latentomics.signatures.channels import correct_opportunities
 from latentomics.signatures.labels import UNLABELLED
 
@@ -76,7 +77,8 @@ def two_domains(
     Parameters
     ----------
     lines, patients : arrays of shape (n, n_channels)
-        Counts.
+        Counts; the channels of tables are matched to those of `lines` by name, and
+        whatever has a value for each sample to the samples.
     line_labels, patient_labels : arrays
         Classes, whole numbers from 0 up.
     pool : array of shape (n, n_channels), optional
@@ -105,10 +107,14 @@ def two_domains(
     if not 0 < fraction < 1:
         raise ValueError(f"fraction must be between 0 and 1; got {fraction!r}")
     rng = np.random.default_rng(random_state)
-    lines, patients = np.asarray(lines), np.asarray(patients)
-    y, truth = np.asarray(line_labels), np.asarray(patient_labels)
-    groups = np.arange(len(lines)) if line_groups is None else np.asarray(line_groups)
-    kin = groups if line_kin is None else np.asarray(line_kin)
+    y = _of(lines, "lines", line_labels, "line_labels")
+    groups = np.arange(len(y)) if line_groups is None else line_groups
+    groups = _of(lines, "lines", groups, "line_groups")
+    kin = groups if line_kin is None else _of(lines, "lines", line_kin, "line_kin")
+    truth = _of(patients, "patients", patient_labels, "patient_labels")
+    patients = _counts(patients, lines, "patients")
+    pool = None if pool is None else _counts(pool, lines, "pool")
+    lines = read_matrix(lines, "lines")
     folds = StratifiedGroupKFold(4, shuffle=True, random_state=random_state)
     train, test = next(folds.split(lines, y, groups))
     fit = _resampled(lines, y, train, n_lines, rng)
@@ -119,7 +125,6 @@ def two_domains(
         drawn, order = order[:n_patients], order[n_patients:]
         others, known = patients[drawn], truth[drawn]
     else:
-        pool = np.asarray(pool)
         others = pool[rng.permutation(len(pool))[:n_patients]]
         known = np.full(len(others), UNLABELLED)
     left = order[:n_test]
@@ -131,6 +136,17 @@ def two_domains(
         np.concatenate([fit[1], known]),
         {"cell_line": judged[:2], "patient": (patients[left], truth[left])},
     )
+
+
+def _of(samples, by, values, name):
+    """Return a value for each sample, in the order of these."""
+    return np.asarray(aligned_like(values, samples, name=name, by=by, axes=[0]))
+
+
+def _counts(samples, lines, name):
+    """Return counts of samples, in the order of the channels of the lines."""
+    samples = aligned_like(samples, lines, name=name, by="lines", axes=[1])
+    return read_matrix(samples, name)
 
 
 def made_domains(made):
@@ -208,7 +224,7 @@ def cancer_types(filtered=True):
     tables = {
         "lines": lines.loc[kind.index].to_numpy(),
         "line_labels": kind.map(TYPES.index).to_numpy(),
-        "patients": load("tcga_sbs96").loc[of.index].to_numpy(),
+        "patients": load("tcga_sbs96").loc[of.index, lines.columns].to_numpy(),
         "patient_labels": of.map(TYPES.index).to_numpy(),
     }
     return tables, TYPES
@@ -244,7 +260,8 @@ def repair_defects(corrected=True):
         how = {"source": "genome", "target": "exome"}
         lines = correct_opportunities(lines, frequencies, **how)
         lines = lines.mul(total / lines.sum(axis=1), axis=0)
-    tumours, of = load("tcga_sbs96"), load("tcga_sbs96", table="samples")["person"]
+    tumours = load("tcga_sbs96")[lines.columns]
+    of = load("tcga_sbs96", table="samples")["person"]
     lost = load("tcga_ddr").query("mode == 'homozygous' and pathway in @DEFECTS")
     number = lost.groupby("person")["pathway"].nunique()
     single = lost[lost["person"].isin(number.index[number == 1])]
