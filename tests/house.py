@@ -34,6 +34,8 @@ MAP = {**NET, "max_epochs": 3}
 DRAW = {**NET, "n_latent": 3, "n_steps": 5}
 # What an estimator needs to be made at all, or to be fast
 NEEDS = {
+    "BlindFactors": {"n_components": 2},
+    "BlindModules": {"n_components": 2, "n_nonzero": 2},
     "BlendedDecoder": {"decoders": [LinearMMSE(), MixtureMMSE(1, n_latent=2)]},
     "CellSearch": {"estimator": SoftImpute(), "grid": {"lam": [0.5, 2.0]}},
     "DeepMatrixFactorization": DEEP,
@@ -149,7 +151,7 @@ def learned(model):
 
 def same(a, b):
     """Whether two learned values are equal, bit for bit."""
-    if isinstance(a, pd.DataFrame):
+    if isinstance(a, pd.DataFrame | pd.Series):
         return a.reset_index(drop=True).equals(b.reset_index(drop=True))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
@@ -158,7 +160,9 @@ def same(a, b):
     if isinstance(a, torch.Tensor):
         return a.dtype == b.dtype and torch.equal(a, b)
     if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True)
+        return a.dtype == b.dtype and np.array_equal(
+            a, b, equal_nan=a.dtype.kind in "fc"
+        )
     if sparse.issparse(a):
         return same(a.toarray(), b.toarray())
     if hasattr(a, "get_params"):

@@ -1,7 +1,10 @@
 """Named tables: shuffled rows or columns give the same answer in names, or none."""
 
 import inspect
+import re
+from collections import Counter
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,20 +12,21 @@ import pyarrow as pa
 import pytest
 from house import (
     CLASSIFIERS,
-    DENOISERS,
     NETWORKS,
     PROFILES,
     REGRESSORS,
+    estimator_classes,
     family_of,
     same,
     same_fit,
 )
+from house_named import EXEMPT, EXEMPT_ARGUMENTS, EXEMPT_FILES, FUNCTIONS, named
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
-from latentomics import metrics, sensing, signatures
 from latentomics.matrices import aligned, read_matrix
-from latentomics.sensing import conformal, scores, theory
+from latentomics.sensing.blind_factors import BlindFactors
+from latentomics.sensing.blind_modules import BlindModules
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -37,42 +41,80 @@ TABLES = {  # kind of table -> how a matrix is handed over as one
 }
 
 
-@pytest.fixture
-def data(estimator_class, gappy, responses, catalogues, measured):
-    given = {DENOISERS: (gappy[1],), REGRESSORS: responses, CLASSIFIERS: catalogues}
-    given |= {PROFILES: measured[:1], NETWORKS: measured}
-    return given[family_of(estimator_class)]
-
-
-def named(M, columns="gene"):
-    frame = pd.DataFrame(M).rename("sample {}".format)
-    return frame.rename(columns=f"{columns} {{}}".format) if M.ndim == 2 else frame[0]
+def as_kind(M, kind):
+    return TABLES[kind](M) if M.ndim == 2 else M
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_every_kind_of_table_gives_the_fit_of_arrays(estimator_class, make, data, kind):
-    given = [TABLES[kind](M) if M.ndim == 2 else M for M in data]
+def test_every_kind_of_table_gives_the_fit_of_arrays(
+    estimator_class, make, given, kind
+):
+    data = given(estimator_class)
+    tables_ = [as_kind(M, kind) for M in data]
     one, two = make(estimator_class), make(estimator_class)
-    assert same_fit(one.fit(*given), two.fit(*data))
+    assert same_fit(one.fit(*tables_), two.fit(*data))
     answers = family_of(estimator_class).answers
     assert same(answers(one, *data), answers(two, *data))
 
 
-def test_a_shuffled_second_table_gives_the_same_fit(estimator_class, make, data):
-    if len(data) == 1:
-        pytest.skip("one table")
-    second = named(data[1], "gene" if family_of(estimator_class) is NETWORKS else "y")
-    shuffled = second[::-1]
-    if family_of(estimator_class) is NETWORKS:
-        shuffled = second.iloc[:, ::-1]  # it shares the genes, and no rows
-    first = named(data[0])
-    fit = make(estimator_class).fit(first, shuffled)
-    assert same_fit(fit, make(estimator_class).fit(first, second))
-    other = shuffled.rename({"sample 0": "another"})
-    if family_of(estimator_class) is NETWORKS:
-        other = shuffled.rename(columns={"gene 0": "another"})
+def turned(table, axis=0):
+    return table.take(np.arange(table.shape[axis])[::-1], axis=axis)
+
+
+def renamed(table, axis=0):
+    return table.set_axis(["another", *table.axes[axis][1:]], axis=axis)
+
+
+PAIRED = [c for c in estimator_classes() if len(family_of(c).arguments) == 2]
+SHARED = {REGRESSORS: ("y", 0), CLASSIFIERS: ("y", 0), NETWORKS: ("gene", 1)}
+
+
+@pytest.mark.parametrize("cls", PAIRED)
+def test_a_shuffled_second_table_gives_the_same_fit(cls, make, given):
+    columns, axis = SHARED[family_of(cls)]
+    first, second = named(given(cls)[0]), named(given(cls)[1], columns)
+    fit = make(cls).fit(first, turned(second, axis))
+    assert same_fit(fit, make(cls).fit(first, second))
     with pytest.raises(ValueError, match=r"same (row|column) names as X.* 'another'"):
-        make(estimator_class).fit(first, other)
+        make(cls).fit(first, renamed(second, axis))
+
+
+@pytest.mark.parametrize("cls", estimator_classes(REGRESSORS))
+def test_a_shuffled_second_table_gives_the_same_path(cls, make, given):
+    X, Y = named(given(cls)[0]), named(given(cls)[1], "y")
+    one, two = (make(cls).fit_path(X, M) for M in (turned(Y), Y))
+    assert_array_equal(one.predict(given(cls)[0]), two.predict(given(cls)[0]))
+
+
+DECODERS = [c for c in estimator_classes(PROFILES) if hasattr(c, "decode")]
+DECODERS += [BlindFactors, BlindModules]
+
+
+@pytest.mark.parametrize("cls", DECODERS)
+def test_genes_and_measurements_are_decoded_by_name(cls, make, measured):
+    X, A = (named(M) for M in measured)
+    Y = pd.DataFrame(X.to_numpy() @ A.T.to_numpy(), X.index, A.index)
+    blind = {BlindFactors: [(Y, A)], BlindModules: [(Y, A)]}
+    model = make(cls).fit(blind.get(cls, X))
+    calls = [model.decode, getattr(model, "encode", model.decode)]
+    for call in calls:
+        known = call(Y, A, 0.01)
+        assert_array_equal(call(Y, turned(A, 1), 0.01), known)
+        assert_array_equal(call(turned(Y, 1), A, 0.01), known)
+        with pytest.raises(ValueError, match="A must have the same .* 'another'"):
+            call(Y, renamed(A, 1), 0.01)
+        with pytest.raises(ValueError, match="Y must have the same .* 'another'"):
+            call(renamed(Y, 1), A, 0.01)
+
+
+@pytest.mark.parametrize("cls", [BlindFactors, BlindModules])
+def test_batches_share_genes_by_name(cls, make, measured):
+    X, A = (named(M) for M in measured)
+    Y = X.to_numpy() @ A.T.to_numpy()
+    one, two = (make(cls).fit([(Y, A), (Y, M)]) for M in (turned(A, 1), A))
+    assert same_fit(one, two)
+    with pytest.raises(ValueError, match="A must .* as an earlier A.* 'another'"):
+        make(cls).fit([(Y, A), (Y, renamed(A, 1))])
 
 
 @pytest.mark.parametrize("axis", [0, 1], ids=["rows", "columns"])
@@ -80,96 +122,100 @@ def test_a_shuffled_mask_marks_the_same_entries(denoiser_class, make, gappy, axi
     X = named(gappy[1])
     mask = pd.DataFrame(False, X.index, X.columns)
     mask.iloc[[3, 5], [2, 7]] = True
-    shuffled = mask[::-1] if axis == 0 else mask.iloc[:, ::-1]
-    one, two = (make(denoiser_class).fit(X, validation=m) for m in (mask, shuffled))
+    both = mask, turned(mask, axis)
+    one, two = (make(denoiser_class).fit(X, validation=m) for m in both)
     assert same_fit(one, two)
 
 
-RNG = np.random.default_rng(0)
-A6, B6 = (named(RNG.normal(size=(8, 6))) for _ in range(2))
-C6 = named(RNG.poisson(9, (8, 6)) + 1)
-TRUE6 = A6 > 0
-LABELS = pd.Series(list("aabbaabb"), A6.index)
-# function -> the call, the two tables, and the axes that they share
-FUNCTIONS = {
-    "metrics.spearman_matrix": (
-        lambda a, b: vars(metrics.spearman_matrix(a, b)),
-        A6,
-        B6,
-        [0],
-    ),
-    "metrics.clustering_accuracy": (
-        metrics.clustering_accuracy,
-        LABELS,
-        LABELS[::-1].set_axis(A6.index),
-        [0],
-    ),
-    "metrics.enrichment": (
-        lambda a, b: vars(metrics.enrichment(a, b)),
-        TRUE6,
-        B6 > 0,
-        [1],
-    ),
-    "metrics.spike_scores": (
-        lambda a, b: metrics.spike_scores(
-            a, b, B6, seen=TRUE6 | True, block=TRUE6, eta=0.1
-        ),
-        A6,
-        B6,
-        [0, 1],
-    ),
-    "signatures.refit_exposures": (signatures.refit_exposures, C6, C6[:3], [1]),
-    "signatures.unexplained": (signatures.unexplained, C6, C6[:3], [1]),
-    "signatures.bootstrap_exposures": (
-        lambda a, b: signatures.bootstrap_exposures(a, b, n_resamples=3),
-        C6,
-        C6[:3],
-        [1],
-    ),
-    "sensing.pursuit": (lambda a, b: sensing.pursuit(a, b, 2), A6, B6, [1]),
-    "sensing.conformal_radius": (
-        lambda a, b: conformal.conformal_radius(a, b, 0.5),
-        A6,
-        B6,
-        [0, 1],
-    ),
-    "sensing.scores": (scores.scores, A6, B6, [0, 1]),
-    "sensing.distance_distortion": (theory.distance_distortion, A6, B6[:3], [1]),
-}
-ALONE = {"select", "membership", "drug_matches", "shared_drugs", "hypergeometric_tail"}
+# the name that is new, or the one that is gone
+NO_NAME = "'another'|must have a (row|column) '|32 trinucleotides; ... is missing"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_shuffled_second_table_gives_the_same_answer(name):
     call, one, two, axes = FUNCTIONS[name]
     for axis in axes:
-        shuffled = two.iloc[::-1] if axis == 0 else two.iloc[:, ::-1]
-        assert same(call(one, shuffled), call(one, two))
-        other = two.rename({"sample 0": "another"})
-        if axis:
-            other = two.rename(columns={"gene 0": "another"})
-        with pytest.raises(ValueError, match="same (row|column) names .* 'another'"):
-            call(one, other)
+        assert same(call(one, turned(two, axis)), call(one, two))
+        with pytest.raises(ValueError, match=NO_NAME):
+            call(one, renamed(two, axis))
 
 
-def test_no_public_function_of_two_tables_is_missing():
-    rooms = [
-        import_module(f"latentomics.{r}") for r in ("metrics", "signatures", "sensing")
+ROOT = Path(__file__).parents[1]
+ROOMS = "data denoise multitask signatures sensing metrics linalg solvers".split()
+TABLE = re.compile(r"array|frame|series|table|matri|tensor|mask|sequence|list|index")
+# of no type in a docstring
+NO_TABLES = set(
+    "self y grid progress tol max_iter step device seed dtype rng n_runs n n_nonzero "
+    "dataset sizes learning_rate".split()
+)
+LOWER = tuple(f"latentomics.{name}." for name in EXEMPT_FILES)
+BY_ESTIMATOR = {"fit", "fit_path", "decode", "encode", "partial_fit"}  # tests above
+
+
+def tables(function):
+    """Return the arguments of a function that may be tables, optional ones too."""
+    lines = re.findall(r"^ *([\w, ]+) : (.+)$", inspect.getdoc(function) or "", re.M)
+    types = {n.strip(): t.lower() for names, t in lines for n in names.split(",")}
+    return [
+        name
+        for name, p in inspect.signature(function).parameters.items()
+        if p.default in (p.empty, None)
+        and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and name not in NO_TABLES
+        and TABLE.search(types.get(name, "table"))
     ]
-    found = {
-        n
-        for room in rooms
-        for n in room.__all__
-        if inspect.isfunction(getattr(room, n))
+
+
+def files():
+    """Return the modules of the front doors, and those that the notebooks import."""
+    pages = sorted((ROOT / "notebooks").glob("*.md"))
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    found = {f"{room}" for room in ROOMS}
+    found |= set(re.findall(r"from latentomics\.([\w.]+) import", text))
+    for room in ("denoise", "multitask", "signatures"):
+        line = rf"from latentomics\.{room} import ([^\n(]+|\([^)]*\))"
+        words = re.findall(r"\w+", " ".join(re.findall(line, text)))
+        there = {path.stem for path in (ROOT / "pkg/latentomics" / room).glob("*.py")}
+        found |= {f"{room}.{word}" for word in there & set(words)}
+    return sorted(name for name in found if name.split(".")[0] in ROOMS)
+
+
+def public():
+    """Return every public function and method in these, by name."""
+    found = {}
+    for module in map(import_module, (f"latentomics.{name}" for name in files())):
+        own = [n for n, v in vars(module).items() if n[0] != "_" and here(v, module)]
+        for name in getattr(module, "__all__", own):
+            value = getattr(module, name)
+            name = f"{module.__name__.split('.')[1]}.{name}"
+            found[name] = value
+            found |= {f"{name}.{n}": f for n, f in methods(value).items()}
+    return {name: f for name, f in found.items() if inspect.isfunction(f)}
+
+
+def here(value, module):
+    return callable(value) and getattr(value, "__module__", "") == module.__name__
+
+
+def methods(value):
+    """Return the public methods of a class of ours; none of anything else."""
+    own = vars(value) if inspect.isclass(value) else {}
+    return {n: f for n, f in own.items() if not n.startswith("_")}
+
+
+def test_every_public_function_of_two_tables_is_tried_with_shuffled_names():
+    tried = Counter(key.split()[0] for key in [*FUNCTIONS, *EXEMPT_ARGUMENTS])
+    missing = {
+        name
+        for name, f in public().items()
+        if len(tables(f)) - 1 > tried[name]
+        and name not in EXEMPT
+        and name.split(".")[-1] not in BY_ESTIMATOR
+        and not f"{f.__module__}.".startswith(LOWER)
     }
-    two = {
-        n for room in rooms for n in room.__all__ if n in found
-        and sum(
-            p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
-            for p in inspect.signature(getattr(room, n)).parameters.values()
-        ) >= 2
-    }  # fmt: skip
-    assert two - ALONE <= {name.split(".")[1] for name in FUNCTIONS}
+    assert not missing
+    assert EXEMPT.keys() <= public().keys()  # none for a function that is gone
 
 
 def test_names_counted_from_0_are_none_unless_the_other_has_them():
