@@ -132,7 +132,10 @@ def restamp(
     ] = 0.0,
     cell_timeout: CellTimeout = 3600,
 ):
-    """Run a part of a stored table again; renew its stamp if the numbers agree."""
+    """Run a part of a stored table again; renew its stamp if the numbers agree.
+
+    Only the cells that the tables of the notebook need are run.
+    """
     from latentomics.rerun.notebook import find_folder, open_notebook
     from latentomics.rerun.parameters import points
     from latentomics.rerun.point import plan
@@ -140,10 +143,11 @@ def restamp(
     from latentomics.rerun.restamp import part_of
     from latentomics.rerun.restamp import restamp as compare_and_stamp
     from latentomics.rerun.run import run_point
+    from latentomics.rerun.source import TablesOnly
 
     results = find_folder().parent / "book/results"
     stamp = read_stamp(results, table)
-    source = open_notebook(stamp["notebook"])
+    source = TablesOnly(open_notebook(stamp["notebook"]).path)
     given = [*assigned, *([] if seed is None else [f"seed={seed}"])]
     (stated,) = points(source.parameters, source.name, given)
     point = plan(source, part_of(stamp, stated))

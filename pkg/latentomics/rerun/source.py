@@ -3,10 +3,10 @@
 import ast
 import hashlib
 import importlib.util
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
-from latentomics.rerun.notebook import code_cells
+from latentomics.rerun.notebook import Notebook, code_cells
 
 PACKAGE = "latentomics"
 TABLE_OF_DATA = "LOADERS"  # names every loader, whoever needs it
@@ -44,9 +44,24 @@ def source_hash(notebook):
     return digest.hexdigest()
 
 
+class TablesOnly(Notebook):
+    """A notebook up to its last reported table: all that its stored tables need."""
+
+    @cached_property
+    def node(self):
+        """Its cells up to the last table, cleaned, without outputs."""
+        nb = Notebook(self.path).node
+        nb.cells = until_last_table(nb.cells)
+        return nb
+
+
 def until_last_table(cells):
     """Return the cells up to the last that reports a table; all if none does."""
-    reporting = [i for i, cell in enumerate(cells) if "report_table(" in cell.source]
+    reporting = [
+        place
+        for place, cell in enumerate(cells)
+        if cell.cell_type == "code" and "report_table(" in cell.source
+    ]
     return cells[: reporting[-1] + 1] if reporting else cells
 
 
