@@ -20,11 +20,24 @@ from house import (
     same,
     same_fit,
 )
-from house_named import EXEMPT, EXEMPT_ARGUMENTS, EXEMPT_FILES, FUNCTIONS, named
+from house_named import (
+    A6,
+    B6,
+    EXEMPT,
+    EXEMPT_ARGUMENTS,
+    EXEMPT_FILES,
+    FUNCTIONS,
+    TRUE6,
+    named,
+)
 from numpy.testing import assert_array_equal
 from scipy import sparse
 
+from latentomics import metrics
+from latentomics.denoise import concordance, implicit_rank
 from latentomics.matrices import aligned, read_matrix
+from latentomics.multitask import weights
+from latentomics.sensing import scores
 from latentomics.sensing.blind_factors import BlindFactors
 from latentomics.sensing.blind_modules import BlindModules
 
@@ -239,3 +252,20 @@ def test_a_read_matrix_is_row_by_row():
     values = read_matrix(np.asfortranarray(np.arange(6).reshape(2, 3)))
     assert values.flags.c_contiguous
     assert_array_equal(values, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_one_name_is_no_list_of_names():
+    with pytest.raises(ValueError, match="genes must be a list of names; got 'TP53'"):
+        weights.unique_genes(TRUE6.to_numpy(), "TP53")
+    studies = {"one": A6, "two": B6}
+    with pytest.raises(ValueError, match="lines must be a list of names; got 'samp"):
+        concordance.compare(studies, {}, pd.DataFrame(), "sample 0")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_sparse_argument_is_refused_in_either_place(place):
+    given = [np.eye(3), np.eye(3)]
+    given[place] = sparse.csr_array(np.eye(3))
+    for call in (scores.scores, metrics.spearman_matrix, implicit_rank.eta_squared):
+        with pytest.raises(ValueError, match="must be dense; got a sparse csr_array"):
+            call(*given)

@@ -64,7 +64,7 @@ def singular_value_paths(
     X : array of shape (n_samples, n_features)
         NaN marks a gap.
     held : array of bool of shape (n_samples, n_features)
-        Measured entries to leave out of the fit.
+        Measured entries to leave out of the fit; a table is matched to `X` by name.
     hidden : tuple of int, default=()
         Inner sizes, one fewer than factors; without any, X is fitted by one matrix.
     init_scale : float, default=1e-3

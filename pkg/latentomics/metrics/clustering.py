@@ -22,6 +22,7 @@ def clustering_accuracy(labels_true, labels_pred):
     labels_pred : array of shape (n,)
         The cluster of each item; the names need not be those of the groups, nor
         their number. An item of a cluster without a group counts as wrong.
+        Items of two named lists are matched by name.
 
     Returns
     -------

@@ -49,7 +49,7 @@ def informative_as_published(
         Features, on scales that may be compared; no gaps.
     Y : array or DataFrame of shape (n_lines, n_drugs)
         Responses, any unit; NaN marks a gap. Each drug needs `n_splits` measured
-        lines, and at least 4.
+        lines, and at least 4. Lines of two tables are matched by name.
     n_splits : int, default=5
         One line of so many is tested on.
     penalty : float, default=1.0

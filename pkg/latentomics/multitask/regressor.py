@@ -24,9 +24,9 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     `fit(X, Y)` takes features of every line, shape (n_samples, n_features), and
     responses, shape (n_samples, n_tasks), NaN where a drug was not measured on a
-    line. `fit_path(X, Y, grid)` fits at many values of its parameters at once, for
-    :class:`PathSearch` to choose from; `per_task` says whether each drug may choose
-    its own.
+    line; the rows of two tables are matched by name. `fit_path(X, Y, grid)` fits at
+    many values of its parameters at once, for :class:`PathSearch` to choose from;
+    `per_task` says whether each drug may choose its own.
     """
 
     per_task = False

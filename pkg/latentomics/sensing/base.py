@@ -35,6 +35,9 @@ class Decoder(Profiles):
     def decode(self, Y, A, noise=0.0):
         """Return the profiles behind measurements, (n_samples, n_features).
 
+        Names of tables count: columns of `A` are matched to the genes of the fit, and
+        those of `Y` to the rows of `A`.
+
         Parameters
         ----------
         Y : array of shape (n_samples, n_measurements)
@@ -89,7 +92,7 @@ class MeasurementDecoder(Profiles):
         Parameters
         ----------
         Y : array of shape (n_samples, n_measurements)
-            Measured by the `A` of the fit.
+            Measured by the `A` of the fit; named columns are matched to its rows.
 
         Raises
         ------

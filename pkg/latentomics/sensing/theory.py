@@ -20,6 +20,7 @@ def distance_distortion(X, A):
     ----------
     X : array of shape (n_samples, n_features)
     A : array of shape (n_measurements, n_features)
+        The genes of two tables are matched by name.
 
     Returns
     -------

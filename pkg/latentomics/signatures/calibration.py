@@ -20,7 +20,7 @@ def reliability_table(confidence, correct, n_bins=10):
     confidence : array of shape (n_samples,)
         Probability given to the predicted class (or to one class), from 0 to 1.
     correct : array of bool, shape (n_samples,)
-        Whether it came true.
+        Whether it came true; two named lists are matched by name.
     n_bins : int, default=10
 
     Returns

@@ -143,7 +143,7 @@ def select(
         but for larger `lam_2`.
     groups : array of shape (n_samples,), optional
         Samples with the same value, such as resamples of one cell line, are held out
-        together.
+        together; a named Series is matched to `X` by name.
     criterion : {"lines", "pool"}, default="lines"
     n_splits : int, default=3
     min_stability : float, default=0.9
