@@ -126,9 +126,14 @@ def _check_delimiter(grid, delimiter, name):
 
 
 def _splits(grid, sign):
-    """Say whether a sign splits all lines into equally many parts."""
-    parts = [len(line[0].split(None if sign == " " else sign)) for line in grid]
-    return all(len(line) == 1 for line in grid) and min(parts) == max(parts) > 1
+    """Say whether a sign splits all lines into equally many parts.
+
+    Not if the first line then ends in a number: it is a name such as "line 1".
+    """
+    parts = [line[0].split(None if sign == " " else sign) for line in grid]
+    widths = {len(part) for part in parts}
+    alone = all(len(line) == 1 for line in grid) and len(widths) == 1
+    return alone and widths != {1} and not parts[0][-1].strip().isdigit()
 
 
 def _sheet(path, sheet):
