@@ -1,12 +1,13 @@
 """A stamp is renewed by a rerun that gives the stored numbers, and by nothing else."""
 
+import io
 import json
 
 import pytest
 
 from latentomics.rerun.point import plan
 from latentomics.rerun.publish import fits, publish, read_stamp
-from latentomics.rerun.restamp import part_of, restamp
+from latentomics.rerun.restamp import _read, compare, part_of, restamp
 from latentomics.rerun.run import write_json
 
 HEADER = """\
@@ -19,7 +20,7 @@ seed: int = 7  # draws
 device: str = "cpu"  # where
 ```
 """
-ROWS = "case,value,p,seconds\nx,{},1e-9,3\ny,-2.5,,4\n"
+ROWS = "case,drug,value,p,seconds\nx,1014,{},1e-9,3\ny,1015,-2.5,,4\n"
 
 
 @pytest.fixture
@@ -80,8 +81,22 @@ def test_equal_numbers_renew_every_stamp_of_the_run(
 
 
 WRONG = {
-    "a number": (ROWS.format(0.50001), "got s.*: 2 rows, largest difference 4e-06 of"),
-    "a small number": (ROWS.format(0.5).replace("1e-9", "2e-9"), "difference 1 of"),
+    "a number": (
+        ROWS.format(0.50001),
+        "got s.*: 2 rows, largest relative difference 2e-05, in value, row 0",
+    ),
+    "a small number": (
+        ROWS.format(0.5).replace("1e-9", "2e-9"),
+        "difference 0.5, in p",
+    ),
+    "a name that is a number": (
+        ROWS.format(0.5).replace("1014", "1016"),
+        "must have '1014' in drug, row 0, as stored; got '1016'",
+    ),
+    "no row": (
+        "case,drug,value,p,seconds\n",
+        "must have the 2 rows stored for .* got 0",
+    ),
     "a word": (ROWS.format(0.5).replace("y", "z"), "must have 'y' in case, row 1, as"),
     "a gap": (ROWS.format("nan"), "must have '0.5' in value, row 0, as stored; got"),
     "a filled gap": (ROWS.format(0.5).replace(",,", ",1,"), "must have '' in p, row 1"),
@@ -90,7 +105,7 @@ WRONG = {
         ROWS.format(0.5).replace("p,", "q,"),
         r"got \['q'\] in place of \['p'",
     ),
-    "infinity": (ROWS.format("inf"), "largest difference inf"),
+    "infinity": (ROWS.format("inf"), "largest relative difference inf"),
 }
 
 
@@ -103,15 +118,46 @@ def test_another_table_is_not_stamped(what, stored, make_run, results):
     assert stamps(results) == before
 
 
-def test_a_tolerance_is_a_share_of_the_largest_number(stored, make_run, results):
-    run = make_run("x = 2", 0, ROWS.format(0.51))  # .01 of 2.5 is .004
-    with pytest.raises(
-        ValueError, match=r"tolerance is 0.0039; got .* in value, row 0"
-    ):
-        restamp(run, stored, results, tolerance=0.0039)
-    (found, _) = restamp(run, stored, results, tolerance=0.0041)
-    assert found.difference == pytest.approx(0.004)
-    assert stamps(results)[0]["restamped"][0]["tolerance"] == 0.0041
+def test_a_tolerance_is_relative(stored, make_run, results):
+    run = make_run("x = 2", 0, ROWS.format(0.505))
+    says = r"tolerance is 0.0098; got .* in value, row 0"
+    with pytest.raises(ValueError, match=says):
+        restamp(run, stored, results, tolerance=0.0098)
+    (found, _) = restamp(run, stored, results, tolerance=0.01)
+    assert found.difference == pytest.approx(0.005 / 0.505)
+    assert stamps(results)[0]["restamped"][0]["tolerance"] == 0.01
+    for wrong in (0.011, float("inf"), float("nan"), -1):
+        with pytest.raises(ValueError, match="tolerance must be from 0 to 0.01; got"):
+            restamp(run, stored, results, tolerance=wrong)
+
+
+def test_rounding_beside_large_numbers_is_small():
+    old, new, far = (
+        _read(io.StringIO(f"x\n2.5\n{v}\n")) for v in ("0.0", "2.5e-16", "2.5e-4")
+    )
+    assert compare("t", old, new, {}).difference == pytest.approx(1e-13)
+    assert compare("t", old, far, {}).difference == pytest.approx(0.1)
+
+
+def test_a_part_without_stored_rows_is_refused(stored, results):
+    table = _read(results / "speed.csv")
+    with pytest.raises(ValueError, match="must have rows stored for .*; got none"):
+        compare("speed", table, table[:0], {"seed": 9})
+
+
+def test_only_the_tables_of_the_notebook_are_stamped(stored, make_run, results):
+    run = make_run("x = 2", 0, ROWS.format(0.5))
+    other = results / "other.json"
+    write_json(other, stored | {"notebook": "99-else"})
+    (results / "other.csv").write_text(ROWS.format(0.5))
+    (run / "tables/other.csv").write_text(ROWS.format(0.5))
+    with pytest.raises(ValueError, match="must leave .* size, speed; got other, size"):
+        restamp(run, stored, results)
+    for name in ("other", "size"):
+        (run / f"tables/{name}.csv").unlink()
+    with pytest.raises(ValueError, match="must leave .* size, speed; got speed"):
+        restamp(run, stored, results)
+    assert json.loads(other.read_text())["notebook"] == "99-else"
 
 
 def test_one_differing_table_keeps_all_from_being_stamped(stored, make_run, results):
@@ -124,12 +170,15 @@ def test_one_differing_table_keeps_all_from_being_stamped(stored, make_run, resu
 
 def test_the_part_must_be_stated_and_stored():
     stamp = {"parameters": {"seed": [0, 1], "word": ["a", "b"], "lam": 2.0}}
-    part = part_of(stamp, {"seed": 1, "word": "a", "lam": 3.0})
+    known = ["seed", "word", "lam"]
+    part = part_of(stamp, {"seed": 1, "word": "a", "lam": 3.0}, known)
     assert part == {"seed": 1, "word": "a", "lam": 3.0}
     with pytest.raises(ValueError, match="state which word to run again, one of a, b;"):
-        part_of(stamp, {"seed": 1})
+        part_of(stamp, {"seed": 1}, known)
     with pytest.raises(ValueError, match="seed must be one of 0, 1, which .* got 2"):
-        part_of(stamp, {"seed": 2, "word": "a"})
+        part_of(stamp, {"seed": 2, "word": "a"}, known)
+    with pytest.raises(ValueError, match="must have the parameters .* got no lam: run"):
+        part_of(stamp | {"notebook": "12-toy"}, {"seed": 1}, known[:2])
 
 
 def test_an_unknown_table_is_refused(stored, results):

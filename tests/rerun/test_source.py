@@ -84,6 +84,12 @@ SAME = {
     "the way a number is written": ("tool.py", "HALF = 0.5", "HALF = 5e-1"),
     "what nobody reaches": ("tool.py", "x - 1", "x - 2"),
     "a constant nobody reaches": ("base.py", "OTHER = 4", "OTHER = 5"),
+    "a hint of a constant": ("tool.py", "HALF = 0.5", "HALF: float = 0.5"),
+    "an import for type checkers": (
+        "tool.py",
+        "HALF = 0.5",
+        "HALF = 0.5\nif TYPE_CHECKING:\n    from latentomics.base import OTHER",
+    ),
     "one more import": ("tool.py", "import math\n", "import math\nimport os\n"),
     "an alias": (
         "tool.py",
@@ -110,6 +116,13 @@ OTHER = {
     "a decorator": ("tool.py", "@cache\n", ""),
     "another library": ("tool.py", "import math\n", "import cmath as math\n"),
     "what a module does on import": ("base.py", "OTHER = 4", "print(LIMIT)"),
+    "a constant set twice": ("tool.py", "HALF = 0.5", "HALF = 2\nHALF = 0.5"),
+    "a field that is none": ("tool.py", "scale: float = 1.0", "scale = 1.0"),
+    "a line that begins with a sign": (
+        "tool.py",
+        "* HALF + LIMIT",
+        "* (HALF\n% LIMIT)",
+    ),
     "a statement more": ("tool.py", "return Answer()", "x += 1\n    return Answer()"),
 }
 
@@ -147,6 +160,38 @@ def test_a_move_and_a_renamed_module_do_not_count(hash_of):
     passed_on = moved | {"rooms/__init__.py": "from ..front import answer as reply\n"}
     cell = "from latentomics.rooms import reply as mine\nmine(2)"
     assert hash_of(passed_on, cell) == first
+
+
+TWINS = {
+    "a.py": "def agreement(x):\n    return x\n",
+    "b.py": "def agreement(x):\n    return 2 * x\n",
+    "tool.py": "from .a import agreement as one\nfrom .b import agreement as two\n\n\n"
+    "def answer(x):\n    return one(x) - two(x)\n",
+}
+
+
+def test_two_definitions_of_one_name_are_told_apart(hash_of):
+    first = hash_of(TWINS)
+    other = TWINS["tool.py"].replace("one(x) - two(x)", "two(x) - one(x)")
+    assert hash_of(TWINS | {"tool.py": other}) != first
+    last = TWINS["tool.py"].replace("one(x) - two(x)", "one(x) - one(x)")
+    assert hash_of(TWINS | {"tool.py": last}) != first
+    imports = "from latentomics.{} import agreement as p\nfrom latentomics.{} import "
+    cells = [imports.format(*p) + "agreement as q\np(1) - q(1)" for p in ("ab", "ba")]
+    assert hash_of(TWINS, cells[0]) != hash_of(TWINS, cells[1])
+
+
+def test_the_order_of_two_values_of_a_name_counts(hash_of):
+    cell = "from latentomics.tool import x\nx"
+    first = hash_of({"tool.py": "x = 1\nx = 2\n"}, cell)
+    assert hash_of({"tool.py": "x = 2\nx = 1\n"}, cell) != first
+
+
+def test_a_cell_with_a_line_magic_is_followed(hash_of):
+    cell = "%matplotlib inline\n" + CELL
+    first = hash_of(FILES, cell)
+    assert hash_of(edited("tool.py", "HALF + LIMIT", "HALF - LIMIT"), cell) != first
+    assert hash_of(FILES, cell.replace("inline", "widget")) != first
 
 
 def test_a_function_of_the_name_of_its_module_is_the_function(package):
@@ -190,14 +235,16 @@ def test_an_optional_import_counts(hash_of, code):
 
 
 def test_of_the_data_the_declared_loaders_count():
-    assert loaders(["rtdmf_fimm", "ctrpv2_auc"]) == [
-        "latentomics.data.rtdmf.planted_set",
+    names, given = loaders(["rtdmf_fimm", "ctrpv2_auc"])
+    assert names == [
         "latentomics.data.ctrpv2.ctrpv2_auc",
+        "latentomics.data.rtdmf.planted_set",
     ]
+    assert loaders(["rtdmf_mixed", "ctrpv2_auc"]) != (names, given)
     names = {text.split(" = ")[0] for text in reached({"latentomics.data.load"})}
     assert "load" in names
     assert not {"planted_set", "ctrpv2_auc", "LOADERS"} & names
-    names = {text.split(" = ")[0] for text in reached(loaders(["ctrpv2_auc"]))}
+    names = {text.split(" = ")[0] for text in reached(loaders(["ctrpv2_auc"])[0])}
     assert "ctrpv2_auc" in names
 
 
@@ -214,7 +261,9 @@ def test_cells_count_without_prose(hash_of):
     assert hash_of(FILES, "# why\n" + CELL + "\n\n") == first
     assert hash_of(FILES, CELL.replace("2", "3")) != first
     assert hash_of(FILES, CELL, "y = 1") != first
-    assert hash_of(FILES, CELL, "%magic 1") != hash_of(FILES, CELL, "%magic 2")
+    for magic in ("%magic", "%%magic"):
+        hashes = {hash_of(FILES, CELL, f"{magic} {k}\n!x") for k in range(2)}
+        assert len(hashes) == 2
 
 
 def test_values_of_the_parameters_cell_do_not_count(write_notebook):

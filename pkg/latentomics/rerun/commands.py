@@ -123,12 +123,12 @@ def publish(runs: Annotated[list[Path], typer.Argument(help="Finished run folder
 
 @app.command()
 def restamp(
-    table: Annotated[str, typer.Argument(help="Of book/results, as speed.")],
+    table: Annotated[str, typer.Argument(help="Of book/results, as sensing_tables.")],
     out: Out,
     seed: Annotated[int | None, typer.Option(help="Which seed to run again.")] = None,
     assigned: Assigned = (),
     tolerance: Annotated[
-        float, typer.Option(help="Share of a column's largest number; 0 = exact.")
+        float, typer.Option(help="Largest relative difference; 0 = none.")
     ] = 0.0,
     cell_timeout: CellTimeout = 3600,
 ):
@@ -150,7 +150,8 @@ def restamp(
     source = TablesOnly(open_notebook(stamp["notebook"]).path)
     given = [*assigned, *([] if seed is None else [f"seed={seed}"])]
     (stated,) = points(source.parameters, source.name, given)
-    point = plan(source, part_of(stamp, stated))
+    known = [parameter.name for parameter in source.parameters]
+    point = plan(source, part_of(stamp, stated, known))
     typer.echo(f"running {source.name} again with {stated}", err=True)
     outcome = run_point(point, out, cell_timeout)
     if outcome.error:

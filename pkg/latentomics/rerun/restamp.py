@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from latentomics.rerun.publish import read_run
 from latentomics.rerun.run import write_json
 
 CLOCKS = ("seconds",)  # columns that no two runs share
+WHOLE_NUMBER = re.compile(r"[-+]?\d+")
+LOOSEST = 0.01  # a tolerance that still proves something
+SMALL = 1e-3  # of a column's largest number: smaller ones are measured against this
 
 
 @dataclass(frozen=True)
@@ -20,18 +24,18 @@ class Comparison:
 
     table: str
     rows: int
-    difference: float  # largest, in shares of the column's largest number
+    difference: float  # largest, relative
     where: str  # column and row of it
 
     def __str__(self):
         place = f", in {self.where}" if self.difference else ""
         return (
-            f"{self.table}: {self.rows} rows, largest difference "
-            f"{self.difference:.2g} of the column's largest number{place}"
+            f"{self.table}: {self.rows} rows, largest relative difference "
+            f"{self.difference:.2g}{place}"
         )
 
 
-def part_of(stamp, stated):
+def part_of(stamp, stated, known):
     """Return all parameters of the part of a stored table to run again.
 
     Parameters
@@ -41,13 +45,22 @@ def part_of(stamp, stated):
     stated : dict
         The values that single out the part: one of those stored for each parameter
         that differs between the runs behind the table. Others may be given too.
+    known : sequence of str
+        The parameters that the notebook has today.
 
     Raises
     ------
     ValueError
-        If such a parameter is not stated, or the table has no runs with that value.
+        If such a parameter is not stated, the table has no runs with that value, or a
+        parameter of those runs is gone.
     """
     values = dict(stamp["parameters"])
+    gone = [name for name in values if name not in known]
+    if gone:
+        raise ValueError(
+            f"{stamp['notebook']} must have the parameters of the stored runs; got no "
+            f"{gone[0]}: run everything again and publish it"
+        )
     for name, stored in values.items():
         if not isinstance(stored, list):
             continue
@@ -78,9 +91,10 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
         What the JSON beside one of the tables says.
     results : Path
         ``book/results`` of the project.
-    tolerance : float, default=0.0
-        Largest difference allowed in a column of numbers, as a share of its largest
-        number. 0 = to the last digit.
+    tolerance : float from 0 to 0.01, default=0.0
+        Largest relative difference allowed in a column of numbers; those below a
+        thousandth of the column's largest are measured against that. 0 = to the last
+        digit. Whole numbers and words must be equal.
 
     Returns
     -------
@@ -89,10 +103,22 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
     Raises
     ------
     ValueError
-        If a table has other rows, other columns or other words, or a number differs
-        by more than the tolerance.
+        If the run leaves other tables than are stored, a table has other rows, other
+        columns or other words, or a number differs by more than the tolerance.
     """
-    run = read_run(Path(folder))
+    if not 0 <= tolerance <= LOOSEST:
+        raise ValueError(f"tolerance must be from 0 to {LOOSEST}; got {tolerance:g}")
+    run, results = read_run(Path(folder)), Path(results)
+    stamps = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(results.glob("*.json"))
+    }
+    stamps = {k: v for k, v in stamps.items() if v["notebook"] == run["notebook"]}
+    if stamps.keys() != run["tables"].keys():
+        raise ValueError(
+            f"the run must leave the tables that are stored of {run['notebook']}, "
+            f"{', '.join(stamps)}; got {', '.join(run['tables']) or 'none'}"
+        )
     part = {
         name: run["parameters"][name]
         for name, stored in stamp["parameters"].items()
@@ -106,8 +132,7 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
         if not each.difference <= tolerance:
             raise ValueError(f"tolerance is {tolerance:g}; got {each}")
     for each in found:
-        path = results / f"{each.table}.json"
-        old = json.loads(path.read_text(encoding="utf-8"))
+        old = stamps[each.table]
         proof = {
             "part": part,
             "rows": each.rows,
@@ -117,7 +142,8 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
             "device": run["device"],
         }
         new = {"source_hash": run["source_hash"], "data": run["data"]}
-        write_json(path, old | new | {"restamped": [*old.get("restamped", []), proof]})
+        proofs = {"restamped": [*old.get("restamped", []), proof]}
+        write_json(results / f"{each.table}.json", old | new | proofs)
     return found
 
 
@@ -133,6 +159,8 @@ def compare(name, stored, fresh, part):
             f"{name} must have the columns stored; got {sorted(added)} in place of "
             f"{sorted(missing)}"
         )
+    if not len(stored):
+        raise ValueError(f"{name} must have rows stored for {part}; got none")
     if len(stored) != len(fresh):
         raise ValueError(
             f"{name} must have the {len(stored)} rows stored for {part}; "
@@ -149,17 +177,22 @@ def compare(name, stored, fresh, part):
 
 
 def _apart(name, column, old, new):
-    """Return differences cell by cell, in shares of the largest number stored."""
+    """Return relative differences cell by cell; words and whole numbers are equal."""
     numbers = [pd.to_numeric(pd.Series(x), errors="coerce") for x in (old, new)]
-    words = [~number.notna() for number in numbers]
+    exact = ~(numbers[0].notna() & numbers[1].notna())
+    if all(map(WHOLE_NUMBER.fullmatch, old)):
+        exact[:] = True
     for row, (a, b) in enumerate(zip(old, new, strict=True)):
-        if a != b and (words[0][row] or words[1][row]):
+        if a != b and exact[row]:
             raise ValueError(
                 f"{name} must have {a!r} in {column}, row {row}, as stored; got {b!r}"
             )
     gap = np.abs(numbers[0] - numbers[1]).fillna(0).to_numpy()
-    size = np.abs(numbers[0]).replace(np.inf, np.nan).max()
-    return gap / (size if size > 0 else 1.0)
+    sizes = np.abs(numbers).max(axis=0)
+    finite = sizes[np.isfinite(sizes)]
+    sizes = np.where(np.isfinite(sizes), sizes, 0)
+    size = np.maximum(sizes, SMALL * finite.max(initial=0))
+    return gap / np.where(size > 0, size, 1.0)
 
 
 def _same(cell, value):

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.util
+import re
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ PACKAGE = "latentomics"
 TABLE_OF_DATA = "LOADERS"  # names every loader, whoever needs it
 IMPORTS = (ast.Import, ast.ImportFrom)
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+MAGIC = re.compile(r"^([ \t]*)[%!](?!%).*$", re.MULTILINE)
 SILENT = {"ctx", "annotation", "returns", "type_comment", "kind"}  # compute nothing
 
 
@@ -29,15 +31,21 @@ def source_hash(notebook):
     """
     cells = until_last_table(code_cells(notebook.node))
     trees = [parsed(cell.source) for cell in cells]
-    reader = Reader({k: v for tree in trees for k, v in imported(tree).items()})
-    parts = [
-        "parameters"
-        if "parameters" in cell.metadata.get("tags", [])
-        else (reader.text(tree) if tree else cell.source.strip())
-        for cell, tree in zip(cells, trees, strict=True)
-    ]
-    targets = {name for name in reader.mentioned if name.startswith(f"{PACKAGE}.")}
-    parts += sorted(reached(targets | set(loaders(notebook.datasets))))
+    names = {k: v for tree in trees for k, v in imported(tree).items()}
+    parts, targets = [], []
+    for cell, tree in zip(cells, trees, strict=True):
+        reader = Reader(names)
+        text = reader.text(tree)
+        if "parameters" in cell.metadata.get("tags", []):
+            text = "parameters"
+        if isinstance(tree, Unread):
+            text = cell.source.strip()
+        text += "".join(line[0].strip() for line in MAGIC.finditer(cell.source))
+        own = [name for name in reader.mentioned if name.startswith(f"{PACKAGE}.")]
+        parts.append(with_meanings(text, own))
+        targets += own
+    found, given = loaders(notebook.datasets)
+    parts += sorted(reached(targets + found)) + given
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{part}\n\0".encode())
@@ -66,13 +74,18 @@ def until_last_table(cells):
 
 
 def loaders(datasets):
-    """Return the dotted names of the functions that read `datasets`."""
+    """Return the dotted names of the functions that read `datasets`, and with what."""
     if not datasets:
-        return []
+        return [], []
     from latentomics.data.datasets import LOADERS
 
-    found = [getattr(LOADERS[name], "func", LOADERS[name]) for name in datasets]
-    return [f"{loader.__module__}.{loader.__name__}" for loader in found]
+    names, given = [], []
+    for dataset in sorted(datasets):
+        loader = LOADERS[dataset]
+        function = getattr(loader, "func", loader)
+        names.append(f"{function.__module__}.{function.__name__}")
+        given.append(repr([getattr(loader, k, None) for k in ("args", "keywords")]))
+    return names, given
 
 
 def reached(targets):
@@ -91,18 +104,28 @@ def reached(targets):
             todo += module.imported.values()
             continue
         for bound in (name, ""):  # "": what the module does on import
-            for statement in module.statements.get(bound, ()):
-                reader = Reader(module.imported)
-                found.add(f"{bound} = {reader.text(statement)}")
-                todo += map(module.absolute, reader.mentioned)
+            text, mentioned = module.read(bound)
+            found.add(f"{bound} = {with_meanings(text, mentioned)}")
+            todo += mentioned
     return found
+
+
+def with_meanings(text, mentioned):
+    """Return syntax followed by which of several definitions of a name it means."""
+    homes = [resolve(target) for target in mentioned]
+    meant = [
+        home.read(name)[0]
+        for home, name in homes
+        if home and name and not home.silent and name != TABLE_OF_DATA
+    ]
+    return f"{text} {hashlib.sha256(repr(meant).encode()).hexdigest()}"
 
 
 class Module:
     """A file of the package: its top-level statements by the names they bind."""
 
     def __init__(self, name, file):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = parsed(file.read_text(encoding="utf-8"))
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         self.name, self.imported = name, imported(tree, package)
         self.statements = {}
@@ -116,9 +139,16 @@ class Module:
         parts = self.name.split(".")
         return "plot" in parts[1:2] or parts[-1].endswith("figures")
 
-    def absolute(self, name):
-        """Return the dotted name of what a statement of this module mentions."""
-        return name if name.startswith(f"{PACKAGE}.") else f"{self.name}.{name}"
+    @cache  # noqa: B019 - modules are few, and live as long as the hash needs them
+    def read(self, name):
+        """Return the syntax that binds a name, and the dotted names it mentions."""
+        reader = Reader(self.imported)
+        text = ";".join(map(reader.text, self.statements.get(name, ())))
+        own = f"{PACKAGE}."
+        return text, [
+            each if each.startswith(own) else f"{self.name}.{each}"
+            for each in reader.mentioned
+        ]
 
 
 class Reader:
@@ -128,7 +158,7 @@ class Reader:
     """
 
     def __init__(self, imported):
-        self.imported, self.mentioned = imported, set()
+        self.imported, self.mentioned = imported, []
 
     def text(self, node):
         """Return the syntax of a node without docstrings, hints and own imports."""
@@ -153,11 +183,11 @@ class Reader:
         first, *rest = names
         target = self.imported.get(first)
         if target is None:
-            self.mentioned.add(first)
+            self.mentioned.append(first)
             return ".".join(names)
         while rest and resolve(target)[1] is None:
             target = f"{target}.{rest.pop(0)}"
-        self.mentioned.add(target)
+        self.mentioned.append(target)
         last = resolve(target)[1] or target.rpartition(".")[2]
         return ".".join([last, *rest])
 
@@ -202,7 +232,7 @@ def bindings(statement):
 def imported(tree, package=None):
     """Map local names to the dotted names of this package that they stand for."""
     found = {}
-    for node in ast.walk(tree) if tree else ():
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in own_imports(node):
                 local = alias.asname or PACKAGE
@@ -252,9 +282,36 @@ def _module(name, file, mtime):
     return Module(name, file)
 
 
+class Unread(ast.Module):
+    """A cell in another language than Python."""
+
+
+class Unhinted(ast.NodeTransformer):
+    """Takes out type hints, but for those of a class, which make fields."""
+
+    def visit_AnnAssign(self, node):  # noqa: N802 - the name that ast wants
+        """Return ``x = 1`` of ``x: int = 1``, nothing of ``x: int``."""
+        made = ast.Assign(targets=[node.target], value=node.value, type_comment=None)
+        return node.value and ast.copy_location(made, node)
+
+    def visit_ClassDef(self, node):  # noqa: N802
+        """Leave the fields of a class as they are."""
+        fields = (ast.AnnAssign,)
+        node.body = [n if isinstance(n, fields) else self.visit(n) for n in node.body]
+        node.body = [n for n in node.body if n is not None]
+        return node
+
+    def visit_If(self, node):  # noqa: N802
+        """Return nothing of what is there for type checkers only."""
+        names = chain(node.test) or [""]
+        return None if names[-1] == "TYPE_CHECKING" else self.generic_visit(node)
+
+
 def parsed(code):
-    """Return the syntax tree of a cell, None for one with a line magic."""
-    try:
-        return ast.parse(code)
-    except SyntaxError:
-        return None
+    """Return the syntax tree of Python code without type hints and line magics."""
+    for text in (code, MAGIC.sub(r"\1pass", code)):
+        try:
+            return Unhinted().visit(ast.parse(text))
+        except SyntaxError:
+            continue
+    return Unread(body=[], type_ignores=[])
