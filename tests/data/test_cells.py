@@ -129,24 +129,14 @@ def test_a_date_in_the_index_of_a_parquet_file_is_no_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "label", ["Entrez_Gene_Id", "GeneID", "entrezgene", "Geneid", "ID", "gene id"]
+    "cell", ["0,5", "1,000", "1.000,5", "1 000", "1\u202f000", "1'000", "-1,5e-3"]
 )
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_second_column_of_ids_is_no_sample(label, turned, tmp_path):
-    table = pd.DataFrame({label: [7157, 672], "s1": [0.5, 1], "s2": [2, 3]}, ["a", "b"])
-    (table.T if turned else table).to_csv(tmp_path / "my.csv")
-    says = f"look like ids, 7157 first, in {'row' if turned else 'column'} '{label}'"
-    with pytest.raises(ValueError, match=f"my.csv must .*{says}: delete it, or rename"):
-        read_table(tmp_path / "my.csv")
-
-
-@pytest.mark.parametrize(
-    ("label", "value"),
-    [("BID", 7), ("ID1", 7), ("fluid", 7), ("bind", 7), ("GeneID", 7.5)],
-)
-def test_what_is_named_like_an_id_or_holds_fractions_is_kept(label, value, tmp_path):
-    pd.DataFrame({label: [value, 2]}, ["a", "b"]).to_csv(tmp_path / "my.csv")
-    assert read_table(tmp_path / "my.csv")[label].tolist() == [value, 2]
+def test_numbers_in_another_notation_are_explained(cell, tmp_path):
+    (tmp_path / "my.tsv").write_text(f"id\tg\ns\t{cell}\n", encoding="utf-8")
+    says = r"in row 's'|decimals take a point, thousands no separator: 1000.5"
+    with pytest.raises(ValueError, match=says) as caught:
+        read_table(tmp_path / "my.tsv")
+    assert "thousands no separator" in str(caught.value)
 
 
 ROWS = ["id,g1,g2", "s1,1,2", "s2,3,4"]

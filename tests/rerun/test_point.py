@@ -1,5 +1,6 @@
 """A run is named by all that its result depends on, and by nothing else."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -115,8 +116,97 @@ def test_a_folder_is_hashed_by_its_files(typed, place, places, write_notebook):
     assert found.parameters["word"] == word
 
 
+def test_a_word_for_two_folders_is_refused(places, write_notebook):
+    for place in ("shell", "notebook"):
+        (places[place] / "set").mkdir()
+    says = "word must say which it means, .*shell/set or .*notebooks/set, .*got 'set'"
+    with pytest.raises(ValueError, match=says):
+        plan(write_notebook("1"), {"word": "set"})
+    found = plan(write_notebook("1"), {"word": "./set"})
+    assert found.parameters["word"] == str(places["shell"] / "set")
+    (places["notebook"] / "set").rmdir()
+    (places["notebook"] / "set").write_text("what the notebook would open")
+    with pytest.raises(ValueError, match=says):
+        plan(write_notebook("1"), {"word": "set"})
+
+
+def test_one_folder_for_shell_and_notebook_is_no_riddle(places, write_notebook):
+    (places["notebook"] / "set").mkdir()
+    (places["shell"] / "set").symlink_to(places["notebook"] / "set")
+    assert plan(write_notebook("1"), {"word": "set"}).parameters["word"] == "set"
+
+
+def test_files_behind_a_link_count_and_links_may_go_round(places, write_notebook):
+    own, far = places["shell"] / "set", places["home"] / "far"
+    for folder in (own, far):
+        folder.mkdir()
+    (own / "near").symlink_to(far)
+    (own / "twin").symlink_to(far)
+    (far / "round").symlink_to(own)
+    (far / "nowhere").symlink_to(far / "no file")
+    keys = []
+    for text in ("a", "b", "a"):
+        (far / "mine.csv").write_text(text)
+        keys.append(plan(write_notebook("1"), {"word": "./set"}).key)
+    assert keys[0] == keys[2] != keys[1]
+    (own / "twin").rename(own / "triplet")
+    assert plan(write_notebook("1"), {"word": "./set"}).key != keys[0]
+
+
+def test_the_order_in_which_a_disk_lists_files_does_not_count(
+    places, write_notebook, monkeypatch
+):
+    inner = places["shell"] / "set"
+    for name in ("b", "a", "c"):
+        (inner / name).mkdir(parents=True)
+        (inner / name / "mine.csv").write_text(name)
+        (inner / f"{name}.csv").symlink_to(inner / name / "mine.csv")
+    for name in "xyz":
+        (inner / name).symlink_to(inner / "a")
+    first = plan(write_notebook("1"), {"word": "./set"}).key
+    walk = os.walk
+
+    def backwards(*args, **kwargs):
+        for here, folders, files in walk(*args, **kwargs):
+            folders.reverse()
+            yield here, folders, files[::-1]
+
+    monkeypatch.setattr("os.walk", backwards)
+    assert plan(write_notebook("1"), {"word": "./set"}).key == first
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(places, write_notebook, monkeypatch):
+    (places["shell"] / "set").mkdir()
+
+    def locked(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", locked)
+    with pytest.raises(
+        ValueError, match=r"that can be read; got .*\(Permission denied"
+    ):
+        inputs({"word": "./set"}, {"word": "a"}, places["notebook"])
+
+
+def test_what_is_saved_lies_in_the_shells_folder(places):
+    for typed, place in (("new.csv", "shell"), ("~/new.csv", "home")):
+        found, hashes = inputs({"save": typed}, {"save": ""}, places["notebook"])
+        assert found["save"] == str(places[place] / "new.csv")
+        assert hashes == {}
+    assert inputs({"save": ""}, {"save": ""}, places["notebook"])[0]["save"] == ""
+
+
+@pytest.mark.parametrize("word", ["C>A:ACA", "12:30", "C:/x", "a:b", "profile:x"])
+def test_a_colon_alone_makes_no_url(word, write_notebook):
+    assert plan(write_notebook("1"), {"word": word}).parameters["word"] == word
+
+
 @pytest.mark.parametrize(
-    "url", ["https://a.org/x.csv", "s3://bucket/x", "file:///x.csv", "FTP://a.org/x"]
+    "url",
+    [
+        *("https://a.org/x.csv", "s3://bucket/x", "file:///x.csv", "FTP://a.org/x"),
+        *("file:/x.csv", "file:x.csv", "http:a.org", "simplecache::s3://bucket/x"),
+    ],
 )
 def test_what_cannot_be_hashed_is_refused(url, write_notebook):
     with pytest.raises(

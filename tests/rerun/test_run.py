@@ -1,6 +1,7 @@
 """One run: whole or absent, failures kept with their reason, values never code."""
 
 import json
+from dataclasses import replace
 from unittest.mock import Mock
 
 import nbformat
@@ -65,6 +66,19 @@ def test_whole_run_is_kept_untouched(write_notebook, tmp_path, fake_execution):
     fake_execution(error=AssertionError("run again"))
     assert run_point(point, tmp_path, 9).status == "kept"
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == stamps
+
+
+def test_a_run_whose_saved_file_is_gone_is_run_again(
+    write_notebook, tmp_path, fake_execution
+):
+    saved = tmp_path / "new.csv"
+    point = plan(write_notebook("1"))
+    point = replace(point, parameters=point.parameters | {"save": str(saved)})
+    for status in ("done", "done"):  # no kernel, no file
+        fake_execution()
+        assert run_point(point, tmp_path, 9).status == status
+    saved.write_text("")
+    assert run_point(point, tmp_path, 9).status == "kept"
 
 
 def test_killed_run_is_redone_and_its_rest_removed(

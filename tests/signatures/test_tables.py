@@ -141,6 +141,20 @@ def test_messages_speak_of_the_file(made, says, counts, tmp_path):
         read_catalogue(tmp_path / "made.csv")
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_total_is_neither_sample_nor_channel(axis, turned, counts, tmp_path):
+    lines = counts.T if turned else counts
+    total = lines.sum(axis=axis).rename("Total")
+    made = pd.concat(
+        [lines, total.to_frame() if axis else total.to_frame().T], axis=axis
+    )
+    made.to_csv(tmp_path / "made.csv")
+    says = f"the sum of the other {'columns' if axis else 'rows'} in .* 'Total': delete"
+    with pytest.raises(ValueError, match=f"made.csv must .*{says}"):
+        read_catalogue(tmp_path / "made.csv")
+
+
 def test_whole_numbers_too_large_for_a_float_to_count_stay_floats(counts, tmp_path):
     counts = counts.astype(float)
     counts.iloc[0, 0] = 1e19

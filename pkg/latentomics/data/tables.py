@@ -1,6 +1,7 @@
 """A reader's own table: any common format in, a checked DataFrame of numbers out."""
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,19 @@ from latentomics.data.cells import read_cells
 from latentomics.data.names import check_names
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
-# Entrez_Gene_Id, GeneID, ensembl, "sample id"; but not the genes BID and ID1
-ID = re.compile(r"(?i:entrez|ensembl|\bgeneid$)|(?i:(?:^|[\W_])id$)|[a-z]I[dD]$")
+# Entrez_Gene_Id, GeneID, "sample id", NCBI, CID, "Unnamed: 0"; not the genes BID, ID1
+ID = re.compile(
+    "(?i:entrez|ensembl|ncbi|hgnc|uniprot|refseq|pubchem|accession|identifier)"
+    r"|(?i:\bgeneid$|(?:^|[\W_])id$|^(?:[cs]id|nsc|index|unnamed: \d+)$)|[a-z]I[dD]$"
+)
+SUMMARIES = {
+    "sum": re.compile(r"(?i)(?:grand[\W_]*)?(?:totals?|sums?)"),
+    "mean": re.compile("(?i)means?|averages?"),
+    "median": re.compile("(?i)medians?"),
+}
+FEW = 10  # so many whole numbers, all different, are no chance among fractions
+# 1,000 and 1.000,5 and 0,5 and 1 000
+FOREIGN = re.compile(r"[+-]?\d+(?:[.,'\u2019\s]\d+)+(?:[eE][+-]?\d+)?")
 
 
 def read_table(path, *, row_names=True, transpose=False, sheet=None):
@@ -21,9 +33,9 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     ----------
     path : str or path
         A .csv (commas), .tsv, .txt or .all (tabs), these also as .gz; .parquet, .xlsx
-        or .h5ad, of which X is read. Text is UTF-8 with decimal points. The first line
-        holds the column names. Missing values are empty cells, NA, N/A, #N/A, NaN,
-        NULL or None.
+        or .h5ad, of which X is read. Text is UTF-8, with decimal points and nothing
+        between thousands. The first line holds the column names. Missing values are
+        empty cells, NA, N/A, #N/A, NaN, NULL or None.
     row_names : bool, default=True
         Whether the first column names the rows; otherwise they are numbered from 0.
         A .parquet file that stores an index and an .h5ad file have row names anyway.
@@ -47,8 +59,18 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
         have another format or encoding, be empty, begin with comments, have lines of
         unequal length, names that are repeated, missing or dates, text, an infinite
         value or a failed formula in place of a number, a row or a column without any
-        value, or a second column of ids: whole numbers under a name such as
-        Entrez_Gene_Id, which are not measurements.
+        value. So are two kinds of lines that are no measurements: ids, whole numbers
+        under a name such as Entrez_Gene_Id or NCBI beside lines with fractions, and
+        a line named total, mean or median that is the total, mean or median of the
+        others.
+
+    Warns
+    -----
+    UserWarning
+        If a line may be of these kinds, and is kept: it has such a name, but all other
+        lines are of whole numbers too, or it is not the total of the others; or it has
+        another name, but its numbers are whole and all different, where most lines
+        have fractions, and at least ten or far larger than those.
     """
     name = file_name(path)
     table = numbers(read_cells(path, row_names=row_names, sheet=sheet), name)
@@ -85,7 +107,9 @@ def numbers(cells, name):
         )
     table = pd.DataFrame(values, rows, columns)
     _no_empty_lines(table, name)
-    _no_ids(table, name)
+    for axis, lines in (("row", table.T), ("column", table)):
+        _no_summary(axis, lines, name)
+        _no_ids(axis, lines, name)
     return table
 
 
@@ -111,8 +135,8 @@ def _is_number_type(dtype):
 
 def _told(cell):
     """Show a cell that is no number, with the likely cause."""
-    if isinstance(cell, str) and cell.count(",") == 1:
-        return f"{cell!r} (decimals take a point, not a comma)"
+    if isinstance(cell, str) and FOREIGN.fullmatch(cell.strip()):
+        return f"{cell!r} (decimals take a point, thousands no separator: 1000.5)"
     return repr(cell) if isinstance(cell, str) else str(cell)
 
 
@@ -126,14 +150,45 @@ def _no_empty_lines(table, name):
             )
 
 
-def _no_ids(table, name):
+def _no_summary(axis, lines, name):
+    """Refuse a line that sums up the others, which would pass for one of them."""
+    for how, pattern in SUMMARIES.items():
+        for label in filter(pattern.fullmatch, lines.columns):
+            others = lines.drop(columns=label)
+            said = getattr(others, how)(axis=1)
+            same = others.shape[1] and np.allclose(lines[label], said, 0.01, 0)
+            _refuse_or_warn(
+                f"{name} must hold measurements alone; got what looks like the {how} "
+                f"of the other {axis}s in {axis} {label!r}: delete it",
+                same,
+            )
+
+
+def _no_ids(axis, lines, name):
     """Refuse a line of ids, which would pass for a sample or a feature."""
-    for axis, lines in (("row", table.T), ("column", table)):
-        for label in filter(ID.search, lines.columns):
-            found = lines[label].dropna()
-            if (found % 1 == 0).all():
-                raise ValueError(
-                    f"{name} must hold measurements beside one line of names; got what "
-                    f"look like ids, {found.iloc[0]:.0f} first, in {axis} {label!r}: "
-                    "delete it, or rename it if it was measured"
-                )
+    values = lines.to_numpy()
+    whole = (np.isnan(values) | (values % 1 == 0)).all(axis=0)
+    fractions = values[:, ~whole]
+    for j in np.flatnonzero(whole):
+        label, line = lines.columns[j], values[:, j]
+        named = ID.search(label)
+        if named or _stands_out(line, fractions, whole.mean()):
+            _refuse_or_warn(
+                f"{name} must hold measurements beside one line of names; got what "
+                f"look like ids, {line[~np.isnan(line)][0]:.0f} first, in {axis} "
+                f"{label!r}: delete it",
+                named and fractions.size,
+            )
+
+
+def _stands_out(line, fractions, share):
+    """Say whether whole numbers can hardly be measured like the fractions beside."""
+    if share > 0.5 or len(np.unique(line)) < len(line):
+        return False
+    return len(line) >= FEW or np.nanmedian(line) > 10 * np.nanmax(abs(fractions))
+
+
+def _refuse_or_warn(says, sure):
+    if sure:
+        raise ValueError(f"{says}, or rename it if it was measured")
+    warnings.warn(f"{says}, or ignore this if it was measured", stacklevel=5)

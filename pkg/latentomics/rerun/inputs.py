@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 WORDS = ("device", "scale", "save")  # these never name what a notebook reads
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# https://a.org, file:/a, zip::s3://a, but not C:/a
+URL = re.compile(r"(?i)[a-z][a-z0-9+.:-]+:/|(https?|ftp|file):")
 
 
 def inputs(values, defaults, folder):
@@ -24,18 +25,23 @@ def inputs(values, defaults, folder):
     values : dict
         A text that names a file is its absolute path: it is looked for in the shell's
         folder, then beside the notebook, with `~` for the home folder. So is one that
-        names a folder, unless it is a bare word, which may only be a word.
+        names a folder, unless it is a bare word, which may only be a word. `save`, the
+        file that a notebook writes, is anchored in the shell's folder.
     hashes : dict
         By absolute path, also of what the defaults name, which is looked for beside
-        the notebook alone.
+        the notebook alone. Of a folder, all files in it and behind its links count.
 
     Raises
     ------
     ValueError
         If a value is a URL, or names what cannot be read as a file or a folder: a run
-        whose input cannot be hashed cannot be told from one with other input.
+        whose input cannot be hashed cannot be told from one with other input. If it is
+        a bare word and a folder in the shell's folder, and also names something else
+        beside the notebook.
     """
     anchored, hashes = dict(values), {}
+    if values.get("save"):
+        anchored["save"] = str(Path(os.path.expanduser(values["save"])).absolute())
     for name, value in (defaults | values).items():
         if name in WORDS or not isinstance(value, str):
             continue
@@ -48,6 +54,8 @@ def inputs(values, defaults, folder):
         path = _found(value, (Path.cwd(), folder) if typed else (folder,))
         if path is None:
             continue
+        if typed:
+            _check_folder(name, value, path, folder)
         hashes[str(path)] = _hash(path, name)
         if typed and not _same(value, path, defaults.get(name), folder):
             anchored[name] = str(path)
@@ -64,17 +72,29 @@ def _found(value, folders):
 
 def _same(value, path, default, folder):
     """Say whether a text means the same to the notebook as it stands."""
-    bare = not re.search(r"[./~\\]", value)
     beside = value == default and path == Path(folder, value).resolve()
-    return beside or (bare and path.is_dir())
+    return beside or _is_bare_folder(value, path)
+
+
+def _is_bare_folder(value, path):
+    """Say whether a text that names a folder may only be a word."""
+    return not re.search(r"[./~\\]", value) and path.is_dir()
+
+
+def _check_folder(name, value, path, folder):
+    """Refuse a word for a folder that is another one to the notebook."""
+    beside = Path(folder, value).resolve()
+    if _is_bare_folder(value, path) and beside.exists() and beside != path:
+        raise ValueError(
+            f"{name} must say which it means, {path} or {beside}, with the path "
+            f"written out; got {value!r}, which lies in both folders"
+        )
 
 
 def _hash(path, name):
     try:
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            said = [f"{f.relative_to(path)} {_sha256(f)}" for f in files]
-            return hashlib.sha256("\n".join(said).encode()).hexdigest()
+            return hashlib.sha256("\n".join(_files(path)).encode()).hexdigest()
         if path.is_file():
             return _sha256(path)
     except OSError as error:
@@ -82,6 +102,26 @@ def _hash(path, name):
             f"{name} must be a file that can be read; got {path} ({error.strerror})"
         ) from error
     raise ValueError(f"{name} must be a file or a folder; got {path}")
+
+
+def _files(folder):
+    """List the files of a folder with their hashes, and where links go round."""
+    lines, first = [], {}
+    for here, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        folders.sort()  # in place: the order in which they are walked
+        name = Path(here).relative_to(folder)
+        seen = first.setdefault(Path(here).resolve(), name)
+        if seen != name:
+            lines.append(f"{name} = {seen}")
+            folders.clear()
+            continue
+        found = [path for path in map(Path(here).joinpath, files) if path.is_file()]
+        lines += [f"{f.relative_to(folder)} {_sha256(f)}" for f in found]
+    return sorted(lines)
+
+
+def _raise(error):
+    raise error
 
 
 def _sha256(path):

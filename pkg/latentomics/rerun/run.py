@@ -34,15 +34,22 @@ def is_whole(folder):
     return (folder / WHOLE).is_file()
 
 
+def _is_saved(point):
+    """Say whether the file that a run was to write is there, if there was to be one."""
+    saved = point.parameters.get("save")
+    return not saved or Path(saved).exists()
+
+
 def run_point(point, out, cell_timeout):
     """Run `point` into ``out/KEY`` and return its `Outcome`; never raises for a cell.
 
     Everything is written under a hidden temporary name and renamed in one step, so a
     folder named KEY is always whole, whenever the power fails. A failure leaves
-    ``KEY.failed`` with the reason, which the next call tries again.
+    ``KEY.failed`` with the reason, which the next call tries again. A run whose `save`
+    is gone is run again.
     """
     final = Path(out) / point.key
-    if is_whole(final):
+    if is_whole(final) and _is_saved(point):
         return Outcome(point.key, "kept")
     part = Path(out) / f".{point.key}-{uuid.uuid4().hex}"
     part.mkdir(parents=True)
