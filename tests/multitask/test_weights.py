@@ -278,3 +278,15 @@ def test_messages_about_sets(planted):
         enriched_sets(W, genes, sets.set_axis(["h1", "h2"], axis=1))
     with pytest.raises(ValueError, match="for each of 49 genes"):
         enriched_sets(W, genes[1:], sets)
+
+
+def test_rounding_decides_no_tie(rng):
+    W = np.zeros((60, 40))
+    W[rng.integers(60, size=40), np.arange(40)] = rng.normal(size=40)
+    W[rng.integers(60, size=40), np.arange(40)] = rng.normal(size=40)
+    labels, tree = cluster_drugs(W, 8, unit_norm=True)
+    for _ in range(20):
+        noisy = W * (1 + 1e-14 * rng.normal(size=W.shape))
+        again, other = cluster_drugs(1e5 * noisy, 8, unit_norm=True)
+        assert_array_equal(again, labels)
+        assert_array_equal(other[:, :2], tree[:, :2])

@@ -1,7 +1,7 @@
 """Scores that two or more chapters use: arrays in, numbers out."""
 
 from .choice import edge_distance, first_near_best
-from .clustering import clustering_accuracy
+from .clustering import clustering_accuracy, ward_tree
 from .correlation import matched_auroc, spearman_matrix
 from .enrichment import enrichment, hypergeometric_tail
 from .recovery import spike_scores
@@ -15,4 +15,5 @@ __all__ = [
     "matched_auroc",
     "spearman_matrix",
     "spike_scores",
+    "ward_tree",
 ]

@@ -1,10 +1,14 @@
-"""How well clusters agree with known groups, whatever the clusters are called."""
+"""Clusters whose ties have a rule, and how well clusters agree with known groups."""
 
 import numpy as np
+from scipy.cluster.hierarchy import linkage
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import pdist
 from sklearn.metrics.cluster import contingency_matrix
 
 from latentomics.matrices import aligned_like
+
+DECIMALS = 10  # of distances, as a share of the largest
 
 
 def clustering_accuracy(labels_true, labels_pred):
@@ -56,3 +60,23 @@ def clustering_accuracy(labels_true, labels_pred):
     table = contingency_matrix(*codes)
     rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum() / len(codes[0]))
+
+
+def ward_tree(points):
+    """Return the tree of Ward's method, with ties that rounding does not decide.
+
+    Distances that agree to ten digits of the largest are equal, and of equal pairs the
+    first is joined. Points on axes of their own, say, are all equally far apart.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_points - 1, 4)
+        As :func:`scipy.cluster.hierarchy.linkage` returns it.
+    """
+    distances = pdist(points)
+    unit = 2.0 ** np.frexp(distances.max())[1]  # a power of 2 rounds nothing
+    return linkage(unit * np.round(distances / unit, DECIMALS), method="ward")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import fcluster
 from sklearn.metrics import adjusted_rand_score
 
 from latentomics.base import check_whole
@@ -16,7 +16,7 @@ from latentomics.matrices import (
     names_of,
     read_matrix,
 )
-from latentomics.metrics import enrichment
+from latentomics.metrics import enrichment, ward_tree
 
 
 def cluster_drugs(W, n_clusters, *, unit_norm=False):
@@ -27,8 +27,8 @@ def cluster_drugs(W, n_clusters, *, unit_norm=False):
 
     .. math:: \Delta(A, B) = \frac{|A|\,|B|}{|A| + |B|} \|\mu_A - \mu_B\|^2
 
-    (book: ``eq-ward``). Lengths count: drugs of small weights, well predicted or
-    not, fall together at zero. With `unit_norm`, only directions are compared.
+    (book: ``eq-ward``; of equals, the first). Lengths count: drugs of small weights
+    fall together at zero. With `unit_norm`, only directions are compared.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def cluster_drugs(W, n_clusters, *, unit_norm=False):
     if unit_norm:
         length = np.linalg.norm(W, axis=0)
         W = W / np.where(length > 0, length, 1)
-    tree = linkage(W.T, method="ward")
+    tree = ward_tree(W.T)
     return fcluster(tree, n_clusters, criterion="maxclust"), tree
 
 
