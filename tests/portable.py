@@ -14,6 +14,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from numpy._core import _multiarray_umath as umath
+
 ROOT = Path(__file__).parents[1]
 # types of OpenBLAS, best for a combined variant first, and what the processor must have
 KERNELS = {
@@ -32,7 +34,9 @@ import hashlib, json, numpy as np, scipy.linalg, torch
 A = np.random.default_rng(0).normal(size=(400, 300))
 T = torch.from_numpy(A)
 found = {
-    "numpy": [A.T @ A, *np.linalg.svd(A), np.linalg.solve(A.T @ A, A[0, :300])],
+    "blas": [A.T @ A, *np.linalg.svd(A), np.linalg.solve(A.T @ A, A[0, :300])],
+    "numpy": [np.exp(A), np.tanh(A)],
+    "ties": [np.argsort(A.round(), axis=None, kind="quicksort")],
     "scipy": [*scipy.linalg.qr(A), scipy.linalg.eigh(A.T @ A)[0]],
     "torch": [(T.T @ T).numpy(), torch.linalg.svd(T)[1].numpy(), T.exp().sum().numpy()],
 }
@@ -47,9 +51,17 @@ def variants():
     flags = set(cpu.read_text().split()) if cpu.exists() else set()
     able = [name for name, needs in KERNELS.items() if needs <= flags]
     found = {name: {"OPENBLAS_CORETYPE": name} for name in able}
+    if simd():
+        found["simd"] = {"NPY_DISABLE_CPU_FEATURES": " ".join(simd())}
     found["mkl"] = {"MKL_CBWR": "COMPATIBLE"}
     found["threads"] = {"OMP_NUM_THREADS": "2"}
-    return {"combined": found["mkl"] | (found[able[0]] if able else {})} | found
+    together = found["mkl"] | found.get("simd", {}) | (found[able[0]] if able else {})
+    return {"combined": together} | found
+
+
+def simd():
+    """List the instructions for which NumPy has loops of its own that run here."""
+    return [f for f in umath.__cpu_dispatch__ if umath.__cpu_features__.get(f)]
 
 
 @cache
@@ -84,13 +96,19 @@ def changed_chapters():
     files = [Path(file) for file in git("diff", "--name-only", *base)] if base else []
     if not base or any(f.parts[0] in ("pkg", "constraints.txt") for f in files):
         return []
-    return sorted(ALWAYS | {f.name[:2] for f in files if f.parts[0] == "notebooks"})
+    notebooks = {f.name[:2] for f in files if f.parts[0] == "notebooks"}
+    return sorted(ALWAYS | {c for c in notebooks if chapter(c)})
+
+
+def chapter(number):
+    """Return the path of a notebook, or None if there is none of this number."""
+    return next(ROOT.glob(f"notebooks/{number}-*.ipynb"), None)
 
 
 def commands(chapters):
     """Return the pytest command lines of the chapters; with none, of everything."""
     run = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadscope"]
-    pages = [next(ROOT.glob(f"notebooks/{c}-*.ipynb"), c) for c in chapters]
+    pages = [chapter(c) or c for c in chapters]
     books = [*run, *PLUGIN.split(), *SANITIZE.split(), *(pages or ["notebooks"])]
     return (
         [books] if chapters else [books, [*run, *(f"tests/{r}" for r in ROOMS.split())]]

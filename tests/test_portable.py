@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import nbformat
 import portable
 import pytest
+import yaml
 
 GATE = Path(__file__).parent / "notebooks/nbval_gate.py"
 spec = util.spec_from_file_location("nbval_gate", GATE)
@@ -27,7 +28,25 @@ def test_canary_sings_under_other_arithmetic():
     assert any("numpy" in libraries for libraries in changed)
 
 
+def test_switches_of_numpy_turn_its_own_loops():
+    if not portable.simd():
+        pytest.skip("NumPy has no loops of its own for this processor")
+    changed = portable.changed_by(portable.variants()["simd"])
+    assert "numpy" in changed
+    assert "blas" not in changed
+
+
+def test_switches_of_numpy_are_those_it_names(monkeypatch):
+    monkeypatch.setattr(portable.umath, "__cpu_dispatch__", ["ASIMDHP", "SVE"])
+    monkeypatch.setattr(portable.umath, "__cpu_features__", {"ASIMDHP": True})
+    off = {"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"}  # what it lacks cannot be off
+    found = portable.variants()
+    assert found["simd"] == off
+    assert off.items() <= found["combined"].items()
+
+
 def test_no_kernel_is_offered_that_the_processor_lacks(monkeypatch):
+    monkeypatch.setattr(portable, "simd", list)
     monkeypatch.setattr(Path, "read_text", lambda path: "flags : fpu pni sse4_2")
     monkeypatch.setattr(Path, "exists", lambda path: True)
     found = portable.variants()
@@ -36,6 +55,7 @@ def test_no_kernel_is_offered_that_the_processor_lacks(monkeypatch):
 
 
 def test_other_processors_keep_what_is_left(monkeypatch):
+    monkeypatch.setattr(portable, "simd", list)
     monkeypatch.setattr(Path, "exists", lambda path: False)
     assert portable.variants().keys() == {"combined", "mkl", "threads"}
 
@@ -70,6 +90,8 @@ def test_one_failure_is_told(monkeypatch, capsys, code):
     [
         (["README.md"], ["31", "36"]),
         (["notebooks/45-cancer-types.md"], ["31", "36", "45"]),
+        (["notebooks/45-under-another-name.md"], ["31", "36", "45"]),
+        (["notebooks/99-taken-out.md", "notebooks/README.md"], ["31", "36"]),
         (["pkg/latentomics/base.py", "notebooks/45-cancer-types.md"], []),
     ],
 )
@@ -99,10 +121,67 @@ def test_on_main_a_day_is_compared(monkeypatch):
         ("-0.0003", "0.0003", True),
         ("1e-05", "2e-05", True),
         ("3", "4", False),
+        ("0.9995", "1", True),
+        ("-1.", "-1.0005", True),
+        ("r=0.2114, (0.5)", "r=0.2115, (0.5005)", True),
+        ("0.2114.", "0.2115.", True),
+        ("v0.2114", "v0.2115", False),
+        ("1.2.0001", "1.2.0002", False),
+        ("0.0001nm", "0.0002nm", False),
     ],
 )
 def test_numbers_agree_within_the_tolerance_and_text_exactly(stored, found, same):
     assert gate.agree(stored, found, 1e-3) == same
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ('{"n": 243461}', '{"n": 243462}'),
+        ('"GO:1904251"', '"GO:1904252"'),
+        ("243461", "-243461"),
+        ("+243461", "243462"),
+    ],
+)
+def test_whole_numbers_agree_exactly(pair):
+    assert not gate.agree(*pair, 10)
+    assert not gate.agree(*pair, 0, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("stored", "found", "same"),
+    [
+        ({"error": 0.211}, {"error": 0.211001}, True),
+        ({"error": 0.211}, {"error": 0.21101}, False),
+        ({"n": 243461}, {"n": 243462}, False),
+        ({"error": 1.0}, {"error": 1}, False),
+        ({"true": True}, {"true": 1}, False),
+        ({"gone": None}, {"gone": 0.0}, False),
+        ({"rank": "0.500001"}, {"rank": "0.500002"}, False),
+        ({"0.500001": 1}, {"0.500002": 1}, False),
+        ({"a": 1}, {"a": 1, "b": 1}, False),
+    ],
+)
+def test_only_floats_reported_may_differ(stored, found, same):
+    assert gate.agree_reported({"metrics": stored}, {"metrics": found}, 0) == same
+
+
+@pytest.mark.parametrize(
+    ("found", "same"),
+    [
+        ("term,0.5,p\nGO:1904251,7,0.211\n", True),
+        ("term,0.5,p\nGO:1904251,7,0.211001\n", True),
+        ("term,0.5,p\nGO:1904251,7,0.212\n", False),
+        ("term,0.5,p\nGO:1904252,7,0.211\n", False),
+        ("term,0.5,p\nGO:1904251,8,0.211\n", False),
+        ("term,0.500001,p\nGO:1904251,7,0.211\n", False),
+        ("term,0.5,p\n", False),
+    ],
+)
+def test_only_floats_of_a_table_may_differ(found, same):
+    stored = {"terms": "term,0.5,p\nGO:1904251,7,0.211\n"}
+    assert gate.agree_tables(stored, {"terms": found}, 0) == same
+    assert not gate.agree_tables(stored, {"others": found}, 0)
 
 
 def outputs(text, metric):
@@ -134,3 +213,33 @@ def test_a_cell_is_compared_as_its_metadata_says(tolerance, found, same):
 
     stored = outputs("0.211", 0.211)
     assert gate.compare(item, outputs(*found), stored, plain) == same
+    assert not gate.compare(item, [], stored, lambda found, stored: True)
+
+
+def test_tables_and_metrics_of_a_cell_are_both_compared():
+    item = SimpleNamespace(cell=nbformat.v4.new_code_cell())
+
+    def says(error, csv):
+        message = {"metrics": {"error": error}, "tables": {"t": csv}}
+        metadata = {"latentomics": message}
+        return [nbformat.v4.new_output("display_data", {}, metadata=metadata)]
+
+    stored = says(0.5, "p\n0.5\n")
+    for found, same in (
+        (stored, True),
+        (says(0.6, "p\n0.5\n"), False),
+        (says(0.5, "p\n0.6\n"), False),
+    ):
+        assert gate.compare(item, found, stored, lambda *given: True) == same
+
+
+def test_the_night_brings_the_data_to_where_it_is_looked_for():
+    text = (GATE.parents[2] / ".github/workflows/nightly.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["portable"]
+    steps = [step.get("run") for step in job["steps"]]
+    cached = next(s for s in job["steps"] if "actions/cache" in s.get("uses", ""))
+    assert steps.index(None) < job["steps"].index(cached) < steps.index("make data")
+    assert steps.index("make data") < steps.index("make test-portable")
+    where = "${{ github.workspace }}/" + cached["with"]["path"]
+    assert job["env"]["LATENTOMICS_CACHE"] == where
+    assert "data/registry.toml" in cached["with"]["key"]

@@ -3,10 +3,10 @@
 Used as ``PYTHONPATH=tests/notebooks pytest -p nbval_gate --nbval ... notebooks``.
 Notebooks without their real data are left out, and named. Reported metrics and tables
 are compared too. A cell whose metadata states ``latentomics: {tolerance: 1e-3}`` may
-differ by so much in any number that it shows or reports.
+differ by so much in any float that it shows or reports. Whole numbers, words, keys and
+the heads of tables are compared exactly.
 """
 
-import json
 import re
 from copy import deepcopy
 from functools import cache
@@ -19,7 +19,8 @@ from latentomics.data import available
 from latentomics.rerun.notebook import round_message
 
 LAST_DIGIT = 1e-5  # of six, to which metrics are stored
-NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+# alone: no part of a word, of a version or of a name
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?!\.?\w)")
 
 
 @cache
@@ -38,14 +39,40 @@ def left_out(config):
 
 
 def agree(stored, found, tolerance, relative=0):
-    """Say whether two texts differ in numbers alone, by the tolerances at most."""
+    """Say whether two texts differ in floats alone, by the tolerances at most."""
     if " ".join(NUMBER.sub("#", stored).split()) != " ".join(
         NUMBER.sub("#", found).split()
     ):
         return False
     pairs = zip(NUMBER.findall(stored), NUMBER.findall(found), strict=True)
-    pairs = [(float(a), float(b)) for a, b in pairs]
-    return all(abs(a - b) <= tolerance + relative * abs(a) for a, b in pairs)
+    return all(a == b or _near(a, b, tolerance, relative) for a, b in pairs)
+
+
+def _near(a, b, tolerance, relative):
+    """Say whether two numbers, of which one at least is no whole one, are near."""
+    whole = all(number.lstrip("+-").isdigit() for number in (a, b))
+    a, b = float(a), float(b)
+    return not whole and abs(a - b) <= tolerance + relative * abs(a)
+
+
+def agree_reported(stored, found, tolerance):
+    """Say whether two values reported, or dicts of such, differ in floats alone."""
+    if isinstance(stored, dict) and isinstance(found, dict):
+        return stored.keys() == found.keys() and all(
+            agree_reported(stored[key], found[key], tolerance) for key in stored
+        )
+    if isinstance(stored, float) and isinstance(found, float):
+        return agree(repr(stored), repr(found), tolerance, LAST_DIGIT)
+    return type(stored) is type(found) and stored == found
+
+
+def agree_tables(stored, found, tolerance):
+    """Say whether two dicts of CSV text have the same names, heads and rows."""
+    return stored.keys() == found.keys() and all(
+        csv.split("\n")[0] == found[name].split("\n")[0]
+        and agree(csv, found[name], tolerance, LAST_DIGIT)
+        for name, csv in stored.items()
+    )
 
 
 def messages(outputs):
@@ -54,8 +81,22 @@ def messages(outputs):
     for output in outputs:
         message = deepcopy(output.get("metadata", {}).get("latentomics", {}))
         round_message(message)
-        found.append(json.dumps(message, sort_keys=True))  # stored ones are sorted
+        found.append(message)
     return found
+
+
+def agree_messages(stored, found, tolerance):
+    """Say whether outputs report the same, tables and all else."""
+    if len(stored) != len(found):
+        return False
+    for old, new in zip(stored, found, strict=True):
+        tables = [message.get("tables", {}) for message in (old, new)]
+        rest = [{**message, "tables": None} for message in (old, new)]
+        if not agree_tables(*tables, tolerance):
+            return False
+        if not agree_reported(*rest, tolerance):
+            return False
+    return True
 
 
 def compare(item, found, stored, plain):
@@ -63,7 +104,7 @@ def compare(item, found, stored, plain):
     tolerance = item.cell.metadata.get("latentomics", {}).get("tolerance", 0)
     found, stored = deepcopy(list(found)), deepcopy(list(stored))
     told, known = messages(found), messages(stored)
-    if not agree("\n".join(known), "\n".join(told), tolerance, LAST_DIGIT):
+    if not agree_messages(known, told, tolerance):
         item.comparison_traceback = [f"reported {told}", f"stored {known}"]
         return False
     for new, old in zip(found, stored, strict=False) if tolerance else ():
