@@ -1,5 +1,6 @@
 import gzip
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,6 +19,12 @@ def h5ad(path):
     obs = TABLE.set_axis(TABLE.index.astype(object))
     var = pd.DataFrame(index=pd.Index([], dtype=object))
     anndata.AnnData(obs=obs, var=var).write_h5ad(path)
+
+
+def bare_h5ad(path):
+    anndata = pytest.importorskip("anndata")
+    names = pd.DataFrame(index=pd.Index(["a"], dtype=object))
+    anndata.AnnData(np.ones((1, 1)), obs=names, var=names).write_h5ad(path)
 
 
 def text(lines=LINES, sign=","):
@@ -86,6 +93,7 @@ BAD = {
     ),
     "short.csv": (text([*LINES, "d,x"]), "got 2 in line 5 and 3 in the header"),
     "semi.csv": (text(sign=";"), "must be split by commas .* split by ';'"),
+    "no_obs.h5ad": (bare_h5ad, "must hold labels as obs; got none"),
     "labels.doc": (text(), "must end in .csv.* got .doc"),
 }
 

@@ -80,6 +80,8 @@ def _stored(path, kind):
 
 def _of_h5ad(stored, name, of):
     if of == "obs":
+        if stored.obs.empty:
+            raise ValueError(f"{name} must hold labels as obs; got none")
         return stored.obs
     values = stored.X
     if values is None:
