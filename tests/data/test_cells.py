@@ -263,3 +263,22 @@ def test_the_home_folder_is_a_place_for_files(tmp_path, monkeypatch):
 def test_a_path_names_one_file(path):
     with pytest.raises(ValueError, match="path must name a file; got "):
         read_table(path)
+
+
+def test_one_fraction_among_the_names_makes_them_numbers(tmp_path):
+    (tmp_path / "my.csv").write_text("a,b\n1,2\n0.3,4\n")
+    with pytest.raises(ValueError, match="names in the first column, but they are all"):
+        read_table(tmp_path / "my.csv")
+
+
+def test_only_one_name_may_be_left_out_of_the_first_line(tmp_path):
+    (tmp_path / "my.csv").write_text("g1\ns1,1,2\ns2,3,4\n")
+    with pytest.raises(ValueError, match="got 3 in line 2 and 1 in the header"):
+        read_table(tmp_path / "my.csv")
+
+
+def test_two_columns_of_names_in_a_parquet_file(tmp_path):
+    rows = pd.MultiIndex.from_tuples([("a", "x"), ("b", "y")], names=["id", "kind"])
+    pd.DataFrame({"g": [1.0, 2.0]}, rows).to_parquet(tmp_path / "my.parquet")
+    with pytest.raises(ValueError, match="got 'x' in row 'a', column 'kind'"):
+        read_table(tmp_path / "my.parquet")
