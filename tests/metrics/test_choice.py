@@ -1,4 +1,6 @@
 import numpy as np
+import pandas as pd
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.metrics import edge_distance, first_near_best
@@ -38,3 +40,46 @@ def test_edge_is_a_millionth_above_the_least():
     assert_allclose(edge_distance([1.0, 2.0]), 1e-6)
     assert_allclose(edge_distance([1.0, 1 + 1.1e-6]), 1e-7, rtol=1e-6)
     assert_allclose(edge_distance([1e-9, 1e-9 * (1 + 1.1e-6)]), 1e-7, rtol=1e-6)
+
+
+BOTH = pytest.mark.parametrize("rule", [first_near_best, edge_distance])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [1.0, np.nan, 0.5],
+        [np.nan, 1.0, 0.5],
+        pd.Series([1.0, None, 0.5], dtype="Float64"),
+        [1.0, pd.NA, 0.5],
+    ],
+)
+def test_an_error_that_is_no_number_is_refused(rule, errors):
+    place = int(np.flatnonzero(pd.isna(errors))[0])
+    with pytest.raises(ValueError, match=rf"errors must be .* got NaN at \[{place}\]"):
+        rule(errors)
+    with pytest.raises(ValueError, match=rf"got NaN at \[{place}, 1\]"):
+        rule(np.array([[1.0, e] for e in np.where(pd.isna(errors), np.nan, errors)]))
+
+
+@BOTH
+def test_infinite_errors_are_never_chosen(rule):
+    with pytest.raises(ValueError, match="errors must have a least that is finite"):
+        rule([np.inf, np.inf])
+    with pytest.raises(ValueError, match="errors must have a least that is finite"):
+        rule(np.array([[1.0, np.inf], [2.0, np.inf]]))
+    with pytest.raises(ValueError, match="errors must have a least that is finite"):
+        rule([1.0, -np.inf])
+    with pytest.raises(ValueError, match="errors must be of one point or more"):
+        rule([])
+
+
+def test_a_point_that_is_out_of_the_question_has_an_infinite_error():
+    assert first_near_best([np.inf, 1.0, 0.5]) == 2
+    assert_allclose(edge_distance([np.inf, 1.0, 2.0]), 1e-6)
+
+
+def test_errors_of_any_type_are_taken():
+    assert first_near_best(pd.Series([2.0, 1.0], dtype="Float64")) == 1
+    assert first_near_best(pd.DataFrame({"a": [2, 1], "b": [0, 1]})).tolist() == [1, 0]

@@ -1,6 +1,7 @@
 """Which point of a grid to take: a rule that the last bit of an error cannot turn."""
 
 import numpy as np
+import pandas as pd
 
 MARGIN = 1e-6  # of the least error; far above rounding, far below any digit shown
 
@@ -22,8 +23,14 @@ def first_near_best(errors):
     -------
     int or ndarray of int
         Position along the first axis.
+
+    Raises
+    ------
+    ValueError
+        If an error is NaN, or none of a column is finite; an infinite one is never
+        chosen.
     """
-    errors = np.asarray(errors)
+    errors = _read(errors)
     return (errors <= _edge(errors)).argmax(axis=0)
 
 
@@ -41,10 +48,31 @@ def edge_distance(errors):
     -------
     float or ndarray
         Relative to the least error.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`first_near_best`.
     """
-    errors = np.asarray(errors)
+    errors = _read(errors)
     gaps = np.abs(errors - _edge(errors)).min(axis=0)
     return gaps / np.maximum(np.abs(errors.min(axis=0)), np.finfo(float).tiny)
+
+
+def _read(errors):
+    """Return errors as an array of floats, once all of them can be compared."""
+    cells = np.asarray(errors, dtype=object)  # where NA of pandas may be among them
+    errors = np.where(pd.isna(cells), np.nan, cells).astype("float64")
+    if errors.ndim == 0 or not len(errors):
+        raise ValueError(f"errors must be of one point or more; got {errors!r}")
+    wrong = np.argwhere(np.isnan(errors))
+    if len(wrong):
+        raise ValueError(
+            f"errors must be numbers, of every point; got NaN at {wrong[0].tolist()}"
+        )
+    if not np.isfinite(errors).any(axis=0).all() or (errors == -np.inf).any():
+        raise ValueError("errors must have a least that is finite; got none")
+    return errors
 
 
 def _edge(errors):
