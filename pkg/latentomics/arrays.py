@@ -59,16 +59,37 @@ def binary_size(T, dim=None):
     return torch.where(largest > 0, size, 1)
 
 
+def binary_unit(M, axis=None):
+    """Return what :func:`binary_size` does, of a float64 array; NaN is left out.
+
+    With `axis`, the largest along it, which stays with length 1.
+    """
+    sizes = np.abs(np.asarray(M, dtype="float64"))
+    largest = np.nanmax(sizes, axis=axis, keepdims=axis is not None, initial=0)
+    exponent = np.clip(np.frexp(largest)[1], *EXPONENTS[torch.float64])
+    return np.where(largest > 0, np.ldexp(1.0, exponent), 1.0)[()]
+
+
 def in_dtype(M, dtype):
-    """Return a float64 array as `dtype`; as it is if that would round the answer away.
+    """Return a float64 array as `dtype`; as it is if that would round it away."""
+    return np.asarray(M, dtype="float64").astype(enough(M, dtype))
+
+
+def enough(M, dtype):
+    """Return `dtype`, or "float64" where that would round a matrix away.
 
     So it would far from 0: in float32 the neighbours of 1e6 are .06 apart. The limit
     is a rounding of 1e-4 of the spread within columns, or of all if they have none.
+    NaN is a gap.
     """
     M = np.asarray(M, dtype="float64")
-    rounding = np.finfo(dtype).eps * np.abs(M).max(initial=0)
-    spread = M.var(axis=0).mean() ** 0.5 or M.std()
-    return M if rounding > ROUNDED_AWAY * spread > 0 else M.astype(dtype)
+    if dtype == "float64" or not M.size:
+        return dtype
+    size = binary_unit(M)  # or squares overflow, or vanish
+    M = M / size
+    rounding = np.finfo(dtype).eps * np.nanmax(np.abs(M), initial=0)
+    spread = np.nanmean(np.nanvar(M, axis=0)) ** 0.5 or np.nanstd(M)
+    return "float64" if rounding > ROUNDED_AWAY * spread > 0 else dtype
 
 
 def as_numpy(T):

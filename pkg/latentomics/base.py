@@ -10,6 +10,7 @@ from latentomics.arrays import (
     as_mask,
     as_numpy,
     as_tensor,
+    enough,
     in_dtype,
     resolve_device,
 )
@@ -83,6 +84,16 @@ def check_size(X, dtype, name="X", *, small=True):
         raise ValueError(
             f"{name} must hold values of at most {limit:.0e} in {dtype}; "
             f"got {X[row, column]:.1e} in row {row}, column {column}"
+        )
+
+
+def check_kept(X, dtype, name="X"):
+    """Raise ValueError for a matrix of which `dtype` would round the answer away."""
+    if enough(X, dtype) != dtype:
+        raise ValueError(
+            f"{name} must not lie too far from 0 for {dtype}, which rounds its "
+            f"differences away; got values up to {np.abs(X).max():.1e}: choose "
+            "dtype='float64', or take the means off"
         )
 
 
@@ -181,7 +192,8 @@ class GappyMatrixEstimator(BaseEstimator):
 
         Both masks have the shape (n, p) of `X` and mark measured entries only;
         `validation`, the caller's boolean mask, says which of them are held out.
-        `dtype` is that of the estimator, but for one that centres and scales first.
+        `dtype` is that of the estimator, if that does not round `X` away, but for one
+        that centres and scales first.
 
         Raises
         ------
@@ -199,7 +211,8 @@ class GappyMatrixEstimator(BaseEstimator):
         check_lines(seen & ~held, "an entry that validation leaves to fit")
         check_choice("dtype", self.dtype, DTYPES)
         check_size(X, self.dtype, small=self._has_units)
-        X = as_tensor(X, device=self.device, dtype=dtype or self.dtype)
+        dtype = dtype or enough(X, self.dtype)
+        X = as_tensor(X, device=self.device, dtype=dtype)
         return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
 
     def _checked(self, X):
@@ -222,7 +235,7 @@ class GappyMatrixEstimator(BaseEstimator):
             self.kept_ = np.zeros(self.low_rank_.shape, bool)
             self.corrected_ = self.low_rank_.copy()
             return
-        self.sparse_ = as_numpy(spikes)
+        self.sparse_ = self._rounded(spikes)
         self.kept_ = self.sparse_ != 0
         self.corrected_ = self.low_rank_ + self.sparse_
 

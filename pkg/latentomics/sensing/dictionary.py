@@ -4,7 +4,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from latentomics.arrays import DTYPES, as_tensor, resolve_device
-from latentomics.base import check_choice, check_size
+from latentomics.base import check_choice, check_kept, check_size
 from latentomics.sensing.base import Profiles
 from latentomics.solvers.pursuit import pursuit
 
@@ -18,6 +18,8 @@ class Dictionary(TransformerMixin, Profiles):
         check_choice("dtype", self.dtype, DTYPES)
         X = self._profiles(X, reset=reset)
         check_size(X, self.dtype)
+        if reset:
+            check_kept(X, self.dtype)
         return as_tensor(X, device=self.device, dtype=self.dtype)
 
     def _pursue(self, X, D, n_nonzero):
