@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal as normal
+from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.sensing.linear import LinearMMSE
-from latentomics.sensing.mixture import MixtureMMSE
+from latentomics.sensing.mixture import MixtureMMSE, far_rows
 
 
 @pytest.fixture
@@ -93,3 +94,45 @@ def test_far_measurements_and_no_noise_stay_finite(profiles, A):
 def test_more_kinds_than_profiles_are_refused(profiles):
     with pytest.raises(ValueError, match=r"at most the 60 sample\(s\) of X; got 61"):
         MixtureMMSE(61).fit(profiles)
+
+
+@pytest.mark.parametrize("unit", [1e9, 1e100, 1e-9, 1 / 3])
+def test_no_kind_turns_on_the_last_bit(unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3)) @ rng.normal(size=(3, 12)) + 3
+    X += 0.1 * rng.normal(size=X.shape)
+    one, two = MixtureMMSE().fit(X), MixtureMMSE().fit(unit * X)
+    assert_allclose(two.weights_, one.weights_)
+    assert_allclose(two.means_ / unit, one.means_, atol=1e-9)
+    assert_allclose(two.left_ / unit**2, one.left_, atol=1e-9)
+
+
+def test_a_power_of_2_changes_no_bit_of_a_fit():
+    X = np.random.default_rng(1).normal(size=(40, 8))
+    one, two = (MixtureMMSE(4, n_latent=3).fit(unit * X) for unit in (1, 2.0**40))
+    assert_array_equal(two.means_, one.means_ * 2.0**40)
+    assert_array_equal(two.covariances_, one.covariances_ * 2.0**80)
+    assert_array_equal(two.left_, one.left_ * 2.0**80)
+
+
+def test_of_two_rows_that_start_as_well_the_first_drawn_counts(rng):
+    """Rows nearest to each other leave the same, but for rounding."""
+    pairs = np.tile(np.diag(np.arange(10.0, 22)), (2, 1))  # all nearest to 0, too
+    Z = np.concatenate([np.zeros((40, 12)), pairs + 0.1 * rng.normal(size=(24, 12))])
+    rows = [far_rows(Z, 10, np.random.RandomState(k)) for k in range(20)]
+    for unit in (1e9, 3, 0.7):
+        again = [far_rows(unit * Z, 10, np.random.RandomState(k)) for k in range(20)]
+        assert_allclose(np.array(again) / unit, rows)
+
+
+def test_rows_to_start_from_are_far_from_each_other():
+    Z = np.repeat([[0.0, 0], [10, 0], [0, 10]], 30, axis=0)
+    rows = far_rows(Z, 3, np.random.RandomState(0))
+    assert_array_equal(np.unique(rows, axis=0), [[0, 0], [0, 10], [10, 0]])
+
+
+def test_profiles_that_repeat_make_fewer_kinds():
+    X = np.random.default_rng(0).normal(size=(3, 5)).repeat(4, axis=0)
+    with pytest.warns(ConvergenceWarning, match="distinct clusters"):
+        model = MixtureMMSE(5).fit(X)
+    assert_allclose(model.weights_, np.ones(3) / 3)

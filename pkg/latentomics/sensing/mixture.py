@@ -2,10 +2,13 @@
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
+from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from latentomics.arrays import as_numpy, as_tensor, resolve_device
+from latentomics.arrays import as_numpy, as_tensor, binary_unit, resolve_device
 from latentomics.base import check_not_negative, check_whole
+from latentomics.metrics import first_near_best
 from latentomics.sensing.linear import GaussianDecoder, safe_cholesky
 
 SOFT = 1e-3  # share of the mean variance of a latent direction, added to each
@@ -26,7 +29,7 @@ class MixtureMMSE(GaussianDecoder):
     Parameters
     ----------
     n_components : int, default=15
-        Kinds, at most as many as training profiles.
+        Kinds, at most as many as training profiles; fewer are found where they repeat.
     n_latent : int, default=40
         Principal directions, or as many as there are.
     pooling : float, default=0.0
@@ -83,12 +86,16 @@ class MixtureMMSE(GaussianDecoder):
                 f"got {self.n_components}"
             )
         self.mean_ = X.mean(axis=0)
-        T = as_tensor(X - self.mean_, device=self.device)
+        T = X - self.mean_
+        unit = binary_unit(T)  # a power of 2: its mixture is that of X to the last bit
+        T = as_tensor(T / unit, device=self.device)
         _, s, Vh = torch.linalg.svd(T, full_matrices=False)
         V = Vh[: self.n_latent][s[: self.n_latent] > s[0] * 1e-12]
         Z = T @ V.T
-        self.directions_, self.left_ = as_numpy(V), as_numpy((T - Z @ V).var(dim=0))
-        self._mix(as_numpy(Z))
+        self.directions_ = as_numpy(V)
+        self.left_ = as_numpy((T - Z @ V).var(dim=0)) * unit**2
+        self.weights_, means, covariances = self._mix(as_numpy(Z))
+        self.means_, self.covariances_ = means * unit, covariances * unit**2
         return self
 
     def _mix(self, Z):
@@ -97,17 +104,24 @@ class MixtureMMSE(GaussianDecoder):
         .. math:: C_k \leftarrow \frac{n_k C_k + \nu \bar C}{n_k + \nu}, \qquad
             \bar C = \sum_k \pi_k C_k
         """
+        how = {"init": far_rows, "n_init": 1, "random_state": self.random_state}
+        labels = KMeans(self.n_components, **how).fit_predict(Z)
+        parts = [Z[labels == k] for k in np.unique(labels)]  # fewer if profiles repeat
+        soft = SOFT * Z.var(axis=0).mean()
+        start = [np.cov(Z.T, bias=True) + soft * np.eye(Z.shape[1]) for Z in parts]
         mixture = GaussianMixture(
-            self.n_components,
-            reg_covar=SOFT * Z.var(axis=0).mean(),
+            len(parts),
+            reg_covar=soft,
             max_iter=100,
             tol=1e-3,
-            random_state=self.random_state,
+            weights_init=np.array([len(part) for part in parts]) / len(Z),
+            means_init=np.array([part.mean(axis=0) for part in parts]),
+            precisions_init=np.linalg.inv(start),
         ).fit(Z)
-        self.weights_, self.means_ = mixture.weights_, mixture.means_
-        C, n = mixture.covariances_, self.weights_[:, None, None] * len(Z)
-        common = np.tensordot(self.weights_, C, axes=1)
-        self.covariances_ = (n * C + self.pooling * common) / (n + self.pooling)
+        weights, C = mixture.weights_, mixture.covariances_
+        n, common = weights[:, None, None] * len(Z), np.tensordot(weights, C, axes=1)
+        C = (n * C + self.pooling * common) / (n + self.pooling)
+        return weights, mixture.means_, C
 
     def _posterior(self, Y, A, noise):
         parts = (self.mean_, self.directions_, self.left_, self.means_)
@@ -134,3 +148,26 @@ class MixtureMMSE(GaussianDecoder):
             mean += p[k][:, None] * own
             second += p[k][:, None] * (own.square() + spread)
         return as_numpy(mean), as_numpy(second - mean.square())
+
+
+def far_rows(Z, n, random_state):
+    """Return `n` rows far from each other, to start k-means from (k-means++ [1]).
+
+    Of a few rows drawn for each place, the one that leaves the least squared distance
+    to the nearest row is taken, as scikit-learn does; but of equals the first drawn.
+    Two rows nearest to each other leave the same: there, the last bit would choose.
+
+    References
+    ----------
+    [1] Arthur & Vassilvitskii (2007). Proc ACM-SIAM SODA 18:1027-1035.
+    """
+    chosen = [random_state.choice(len(Z), p=np.full(len(Z), 1 / len(Z)))]
+    left = cdist(Z, Z[chosen], "sqeuclidean")[:, 0]
+    for _ in range(n - 1):
+        places = random_state.uniform(size=2 + int(np.log(n))) * left.sum()
+        tried = np.searchsorted(np.cumsum(left), places).clip(max=len(Z) - 1)
+        after = np.minimum(left[:, None], cdist(Z, Z[tried], "sqeuclidean"))
+        best = first_near_best(after.sum(axis=0))
+        chosen.append(tried[best])
+        left = after[:, best]
+    return Z[chosen]
