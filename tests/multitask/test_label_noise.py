@@ -6,6 +6,7 @@ from scipy.stats import binom, iqr
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
+from latentomics.arrays import binary_unit
 from latentomics.multitask import label_noise
 from latentomics.multitask.label_noise import (
     cv_error_form,
@@ -115,8 +116,9 @@ def test_the_p_value_counts_permutations_by_hand(screen, monkeypatch):
     drawn = []
 
     def spy(rng, responses, count):
-        drawn.append(permutations(rng, responses, count))
-        return drawn[-1]
+        shuffled = permutations(rng, responses, count)
+        drawn.append(shuffled * binary_unit(Y[:, 0] - Y[:, 0].mean()))
+        return shuffled
 
     permutations = label_noise._permutations
     monkeypatch.setattr(label_noise, "_permutations", spy)

@@ -10,7 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.impute import KNNImputer
 from sklearn.linear_model import enet_path
 
-from latentomics.base import check_mask, hold_out
+from latentomics.arrays import binary_unit
+from latentomics.base import check_mask, check_size, hold_out
 from latentomics.denoise.search import CellSearch
 from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
 from latentomics.metrics import clustering_accuracy
@@ -24,7 +25,8 @@ ALPHA_RANGE = 0.1  # smallest of them, as a share of the largest
 
 def rmse(R):
     """Return the root of the mean square of `R`, in its units; NaN is left out."""
-    return float(np.sqrt(np.nanmean(np.square(R))))
+    unit = binary_unit(R)  # or squares overflow, or vanish
+    return float(unit * np.sqrt(np.nanmean(np.square(R / unit))))
 
 
 # A filler is (X, validation) -> (X filled, what it chose); X is (n lines, p drugs),
@@ -36,6 +38,7 @@ def _shown(X, validation):
     """Return `X`, `validation`, and what `X` shows outside it, as arrays."""
     validation = check_mask(validation, X, "validation")
     X = read_matrix(X, gaps=True)
+    check_size(X, "float64")
     return X, validation, np.where(validation, np.nan, X)
 
 
@@ -181,6 +184,8 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     F = read_matrix(aligned_like(F, X, name="F", axes=[0]), "F")
     folds = np.asarray(aligned_like(folds, X, name="folds", axes=[0]))
     X = read_matrix(X, gaps=True)
+    check_size(F, "float64", "F")
+    check_size(X, "float64")
     n_folds = folds.max() + 1
     predicted = np.full((len(X), len(drugs)), np.nan)
     for fold in range(n_folds):
@@ -274,7 +279,8 @@ def clustering_table(versions, groups, *, random_state=0, n_shuffles=200):
             X = frames[study] if items == "lines" else frames[study].T
             X = chosen(X, group.index, f"{version!r} of {study!r}")
             means = KMeans(group.nunique(), n_init=20, random_state=random_state)
-            found = means.fit_predict(read_matrix(X))
+            X = read_matrix(X)
+            found = means.fit_predict(X / binary_unit(X))
             accuracy = clustering_accuracy(group, found)
             shuffled = [rng.permutation(found) for _ in range(n_shuffles)]
             n, chance = len(group), [clustering_accuracy(group, s) for s in shuffled]

@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
-from latentomics.base import check_mask, check_not_negative, check_positive, check_whole
+from latentomics.arrays import as_mask, as_numpy, as_tensor, binary_unit, generator
+from latentomics.base import (
+    check_mask,
+    check_not_negative,
+    check_positive,
+    check_size,
+    check_whole,
+)
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
 from latentomics.matrices import aligned_like, read_matrix
 
@@ -95,6 +101,7 @@ def singular_value_paths(
     check_whole(n_iter=n_iter, look_every=look_every)
     check_whole(at_least=0, random_state=random_state)
     table, X = X, read_matrix(X, gaps=True)
+    check_size(X, "float64")
     held = check_mask(held, table, "held") & ~np.isnan(X)
     fitted = as_mask(~np.isnan(X) & ~held, device=device)
     X, held = as_tensor(np.nan_to_num(X), device=device), as_mask(held, device=device)
@@ -147,6 +154,7 @@ def eta_squared(Z, groups):
     """
     groups = aligned_like(groups, Z, name="groups", by="Z", axes=[0])
     Z = read_matrix(Z, "Z")
+    Z = Z / binary_unit(Z, axis=0)  # or squares overflow, or vanish
     Z = pd.DataFrame(Z - np.mean(Z, axis=0))
     means = Z.groupby(np.asarray(groups)).transform("mean")
     return ((means**2).sum() / (Z**2).sum()).to_numpy()

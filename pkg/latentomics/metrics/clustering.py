@@ -6,6 +6,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import pdist
 from sklearn.metrics.cluster import contingency_matrix
 
+from latentomics.arrays import binary_unit
 from latentomics.matrices import aligned_like
 
 DECIMALS = 10  # of distances, as a share of the largest
@@ -77,6 +78,9 @@ def ward_tree(points):
     ndarray of shape (n_points - 1, 4)
         As :func:`scipy.cluster.hierarchy.linkage` returns it.
     """
-    distances = pdist(points)
-    unit = 2.0 ** np.frexp(distances.max())[1]  # a power of 2 rounds nothing
-    return linkage(unit * np.round(distances / unit, DECIMALS), method="ward")
+    size = binary_unit(points)  # a power of 2 rounds nothing; or squares overflow
+    distances = pdist(points / size)
+    unit = binary_unit(distances)
+    tree = linkage(np.round(distances / unit, DECIMALS), method="ward")
+    tree[:, 2] *= unit * size
+    return tree

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
+from latentomics.arrays import binary_unit
 from latentomics.base import check_choice
 from latentomics.matrices import aligned, aligned_like, as_table, as_truths
 
@@ -88,7 +89,7 @@ def distinct_drugs(Y, limit=0.8):
     -------
     bool ndarray of shape (n_drugs,)
     """
-    r = Y.corr(min_periods=5).to_numpy()
+    r = (Y / binary_unit(Y, axis=0)).corr(min_periods=5).to_numpy()
     kept = np.zeros(len(r), bool)
     for t in range(len(r)):
         kept[t] = not (r[t, kept] > limit).any()
@@ -117,6 +118,7 @@ def within_groups(predictions, groups):
     groups = aligned_like(
         groups, predictions.Y, name="groups", by="predictions.Y", axes=[0]
     )
+    predictions.check_size()
     Y = predictions.Y.to_numpy()
     seen = ~np.isnan(Y)
     codes = pd.get_dummies(pd.Series(np.asarray(groups))).to_numpy(dtype=float)

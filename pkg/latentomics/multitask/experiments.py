@@ -8,7 +8,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from latentomics.base import check_choice, check_whole
+from latentomics.base import check_choice, check_size, check_whole
 from latentomics.matrices import aligned_like, as_table, names_of, read_matrix
 from latentomics.multitask.path_search import (
     SETTINGS,
@@ -39,7 +39,15 @@ class Predictions:
 
     def squares(self, method):
         """Return squared errors, shape (n_repeats, n_lines, n_drugs)."""
+        self.check_size()
         return (self.values[method] - self.Y.to_numpy()) ** 2
+
+    def check_size(self):
+        """Raise ValueError for values whose squares are no numbers."""
+        check_size(self.Y.to_numpy(), "float64", "Y")
+        for method, values in self.values.items():
+            for M in values:
+                check_size(M, "float64", f"predictions of {method!r}", small=False)
 
     def table(self, dataset):
         """Return mean squared errors, one row per method, drug and outer split.

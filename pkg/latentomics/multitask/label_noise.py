@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import iqr, mannwhitneyu
 
-from latentomics.base import check_positive, check_whole
+from latentomics.arrays import binary_unit
+from latentomics.base import check_positive, check_size, check_whole
 from latentomics.matrices import aligned_like, first, names_of, read_matrix
 
 FEWEST_LINES = 4  # so that two are left to train on, however they are split
@@ -232,6 +233,7 @@ def _permutations(rng, responses, count):
 def _per_drug(test, X, Y, names, level, random_state, progress):
     """Run a test on each group of drugs measured on the same lines."""
     rng = np.random.default_rng(random_state)
+    X = X / binary_unit(X)  # or inner products overflow, or vanish
     X = X - X.mean(axis=0)
     gram = X @ X.T
     masks, group = np.unique(~np.isnan(Y), axis=1, return_inverse=True)
@@ -241,7 +243,9 @@ def _per_drug(test, X, Y, names, level, random_state, progress):
         drugs = np.flatnonzero(group == g)
         responses = Y[np.ix_(lines, drugs)]
         responses = responses - responses.mean(axis=0)  # changes no error, only digits
-        found[:, drugs] = test(rng, gram[np.ix_(lines, lines)], responses)
+        unit = binary_unit(responses, axis=0)
+        errors = test(rng, gram[np.ix_(lines, lines)], responses / unit)
+        found[:, drugs] = *(e * unit[0] ** 2 for e in errors[:2]), errors[2]
     table = pd.DataFrame(found.T, names, ["cv_mse", "null_mean", "pvalue"])
     table["informative"] = table["pvalue"] <= level
     table["iqr"] = iqr(Y, axis=0, nan_policy="omit")
@@ -258,6 +262,7 @@ def _read(X, Y, n_splits, penalty, level, random_state):
     Y = aligned_like(Y, X, name="Y", axes=[0])
     names = names_of(Y, axis=1)
     X, Y = read_matrix(X), read_matrix(Y, "Y", gaps=True)
+    check_size(Y, "float64", "Y")  # of which squared errors are returned
     if len(X) != len(Y):
         raise ValueError(
             f"Y must have a row for each of the {len(X)} lines of X; got {len(Y)}"

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.cluster.hierarchy import fcluster
 from sklearn.metrics import adjusted_rand_score
 
+from latentomics.arrays import binary_unit
 from latentomics.base import check_whole
 from latentomics.data.names import as_names
 from latentomics.matrices import (
@@ -72,6 +73,7 @@ def cluster_drugs(W, n_clusters, *, unit_norm=False):
         )
     W = np.where(np.isnan(W), np.nanmean(W, axis=0), W)
     if unit_norm:
+        W = W / binary_unit(W, axis=0)  # or squares overflow, or vanish
         length = np.linalg.norm(W, axis=0)
         W = W / np.where(length > 0, length, 1)
     tree = ward_tree(W.T)
@@ -146,8 +148,7 @@ def clustering_table(matrices, groups, n_clusters):
     for what, W in matrices.items():
         known = _of_drugs(groups, names_of(W, axis=1), f"{what!r}")
         for scaling in ("raw", "unit-norm"):
-            unit_norm = scaling == "unit-norm"
-            labels, _ = cluster_drugs(W, n_clusters, unit_norm=unit_norm)
+            labels, _ = cluster_drugs(W, n_clusters, unit_norm=scaling == "unit-norm")
             ari = agreement(labels, known)
             rows.append({"what": what, "scaling": scaling, "ari": ari})
     return pd.DataFrame(rows)
@@ -271,8 +272,7 @@ def enriched_sets(W, genes, sets, *, n_top=100):
     found = enrichment(hits.to_numpy(), sets.to_numpy())
     drugs = W.columns if isinstance(W, pd.DataFrame) else range(len(hits))
     index = pd.MultiIndex.from_product([drugs, sets.index], names=["drug", "set"])
-    parts = ("hits", "expected", "pvalue", "qvalue")
-    columns = {name: getattr(found, name).ravel() for name in parts}
+    columns = {name: M.ravel() for name, M in vars(found).items()}
     return pd.DataFrame(columns, index).reset_index()
 
 

@@ -4,9 +4,10 @@ import numpy as np
 from scipy.linalg import qr
 from sklearn.base import TransformerMixin
 
+from latentomics.arrays import binary_unit
 from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.matrices import read_matrix
-from latentomics.sensing.base import Profiles
+from latentomics.sensing.base import Profiles, read_profiles
 
 # Streams of random numbers: were a measurement and the noise drawn from one, a row of A
 # would be a sample's noise, and see nothing else
@@ -202,10 +203,21 @@ def noise_variance(X, snr):
     ----------
     X : array of shape (n_samples, n_features)
     snr : float
+
+    Raises
+    ------
+    ValueError
+        If `X` is not a matrix of finite numbers whose squares are numbers, or `snr`
+        not above 0.
     """
+    X = read_profiles(X, "X")
+    return _variance(X, snr)
+
+
+def _variance(X, snr):
     if not isinstance(snr, int | float | np.number) or not snr > 0:
         raise ValueError(f"snr must be a positive number; got {snr!r}")
-    return float(np.square(read_matrix(X)).mean() / snr**2)
+    return float(np.square(X).mean() / (snr * snr))
 
 
 def add_noise(X, snr, random_state=0):
@@ -222,10 +234,11 @@ def add_noise(X, snr, random_state=0):
     random_state : int, default=0
     """
     X = read_matrix(X)
-    variance = noise_variance(X, snr)
+    unit = binary_unit(X)
+    variance = _variance(X / unit, snr)
     check_whole(at_least=0, random_state=random_state)
     N = np.random.default_rng([OF_NOISE, random_state]).standard_normal(X.shape)
-    return X + N * (variance * X.size / np.square(N).sum()) ** 0.5
+    return X + N * (unit * (variance * X.size / np.square(N).sum()) ** 0.5)
 
 
 def with_variance(X, noise, rng):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
 
+from latentomics.arrays import binary_unit
 from latentomics.base import check_whole
 from latentomics.matrices import aligned_like, first, names_of, read_matrix
 
@@ -128,5 +129,6 @@ def top_genes(X, n_genes):
             f"n_genes must be at most {values.shape[1]}, the columns of X; "
             f"got {n_genes}"
         )
-    order = np.argsort(-values.var(axis=0), kind="stable")[:n_genes]
+    spread = (values / binary_unit(values)).var(axis=0)
+    order = np.argsort(-spread, kind="stable")[:n_genes]
     return list(X.columns[order]) if hasattr(X, "columns") else order.tolist()

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.spatial.distance import pdist
 
+from latentomics.arrays import binary_unit
 from latentomics.matrices import names_of
 from latentomics.sensing.base import read_design, read_profiles
 
@@ -30,6 +31,7 @@ def distance_distortion(X, A):
     genes = names_of(X, axis=1)
     X = read_profiles(X, "X")
     A = read_design(A, X.shape[1], genes)
+    X = X / binary_unit(X)  # or the squares of X @ A.T may overflow, or vanish
     before, after = (pdist(M, "sqeuclidean") for M in (X, X @ A.T))
     differ = before > 0
     m, g = A.shape
