@@ -243,3 +243,10 @@ def test_the_night_brings_the_data_to_where_it_is_looked_for():
     where = "${{ github.workspace }}/" + cached["with"]["path"]
     assert job["env"]["LATENTOMICS_CACHE"] == where
     assert "data/registry.toml" in cached["with"]["key"]
+
+
+def test_what_is_printed_between_reports_does_not_count():
+    said = nbformat.v4.new_output("stream", text="a warning")
+    shown = outputs("0.211", 0.211)
+    item = SimpleNamespace(cell=nbformat.v4.new_code_cell())
+    assert gate.compare(item, [*shown, said], [said, *shown], lambda a, b: True)

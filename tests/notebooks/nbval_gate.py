@@ -82,7 +82,7 @@ def messages(outputs):
         message = deepcopy(output.get("metadata", {}).get("latentomics", {}))
         round_message(message)
         found.append(message)
-    return found
+    return [message for message in found if message]  # streams come first when stored
 
 
 def agree_messages(stored, found, tolerance):
