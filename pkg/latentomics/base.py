@@ -97,6 +97,14 @@ def check_kept(X, dtype, name="X"):
         )
 
 
+def check_depth(expected, depth):
+    """Raise ValueError where counts are to be drawn that int64 may not hold."""
+    if not np.max(expected) < MOST_WHOLE / 2:  # a draw is at most twice as much
+        raise ValueError(
+            f"depth must leave fewer than 2**62 counts in a sample; got {depth!r}"
+        )
+
+
 def as_whole(table):
     """Return an array or table of whole numbers as int64, if all of them fit."""
     values = np.asarray(table)

@@ -146,3 +146,11 @@ def test_the_truth_cannot_be_exchanged(made):
 def test_what_cannot_be_made(options, says):
     with pytest.raises(ValueError, match=says):
         planted_modules(**options)
+
+
+@pytest.mark.parametrize("depth", [2.0**63, 1e30, 1e300])
+def test_counts_that_int64_may_not_hold_are_refused(depth):
+    small = {"n_samples": 5, "n_genes": 50}
+    assert planted_modules(**small, depth=1e15).X.min(axis=None) >= 0
+    with pytest.raises(ValueError, match=r"depth must leave fewer than 2\*\*62 counts"):
+        planted_modules(**small, depth=depth)

@@ -60,3 +60,12 @@ def test_a_series_of_samples_is_taken():
     confidence = pd.Series([0.2, 0.8], ["b", "a"])
     table = reliability_table(confidence, pd.Series([False, True], ["b", "a"]), 2)
     assert table["observed"].tolist() == [0, 1]
+
+
+def test_bins_that_floats_cannot_tell_apart_are_refused():
+    assert reliability_table([0.1, 1.0], [True, False], 2**53).n.tolist() == [1, 1]
+    for n_bins in (2**53 + 1, 2**63, 2**70):
+        with pytest.raises(
+            ValueError, match=rf"n_bins must be at most .*; got {n_bins}"
+        ):
+            reliability_table([0.1, 1.0], [True, False], n_bins)

@@ -214,3 +214,14 @@ def test_signatures_must_have_the_eleven_processes(made_signatures):
         planted_domains(made_signatures.drop(index="SBS18"))
     with pytest.raises(ValueError, match="signatures must have all 96 channels"):
         planted_domains(made_signatures.drop(columns="A[C>A]A"))
+
+
+@pytest.mark.parametrize(
+    "given", [{"depth": 2.0**63}, {"depth": 1e300}, {"depth": 1e17, "germline": 0.999}]
+)
+def test_counts_that_int64_may_not_hold_are_refused(given, made_signatures):
+    few = {"n_lines": 2, "n_patients": 2, "n_parents": 1}
+    part = planted_domains(made_signatures, **few, depth=1e15).train
+    assert part.counts.min(axis=None) >= 0
+    with pytest.raises(ValueError, match=r"depth must leave fewer than 2\*\*62 counts"):
+        planted_domains(made_signatures, **few, **given)

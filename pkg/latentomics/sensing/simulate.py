@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.base import (
+    check_depth,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 
 MODULE_SIZE, SIZE_SHAPE = 25, 4.0  # mean of the genes in a module; of the gamma law
 LEAST_SIZE = 5
@@ -99,7 +104,9 @@ def planted_modules(
     rates = abundance * (FLOOR + W @ U)
     depths = depth * rng.lognormal(0, DEPTH_SPREAD, (n_samples, 1))
     mean = depths * rates / rates.sum(axis=1, keepdims=True)
-    X = rng.poisson(rng.gamma(1 / dispersion, dispersion * mean))
+    means = rng.gamma(1 / dispersion, dispersion * mean)
+    check_depth(means.sum(axis=1), depth)
+    X = rng.poisson(means)
     return _named(X, U, W, abundance, types, mean)
 
 

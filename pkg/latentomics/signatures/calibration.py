@@ -6,6 +6,7 @@ import pandas as pd
 from latentomics.base import check_whole
 from latentomics.matrices import aligned_like
 
+MOST_BINS = 2**53  # beyond it, floats cannot tell bins apart
 Z = 1.959964  # standard deviations that hold 95% of a normal distribution
 
 
@@ -35,6 +36,8 @@ def reliability_table(confidence, correct, n_bins=10):
         If lengths differ, nothing is given, or a confidence is not from 0 to 1.
     """
     check_whole(n_bins=n_bins)
+    if n_bins > MOST_BINS:
+        raise ValueError(f"n_bins must be at most 2**53; got {n_bins}")
     correct = aligned_like(
         correct, confidence, name="correct", by="confidence", axes=[0]
     )

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.base import (
+    check_depth,
+    check_not_negative,
+    check_positive,
+    check_whole,
+)
 from latentomics.signatures.channels import align_channels, to_profiles
 
 # process that makes the class -> another one like it that patients have besides
@@ -138,6 +143,7 @@ def planted_domains(
         born = np.random.default_rng([random_state, 1])
         mean = np.mean([part.counts.sum(axis=1).mean() for part in lines])
         number = mean * germline / (1 - germline)
+        check_depth(mean + number, depth)
         lines = [_with_variants(born, part, number, S) for part in lines]
     return PlantedDomains(*lines, *tumours, signatures=S)
 
@@ -206,6 +212,7 @@ def _patients(rng, part, n, background, sister, depth, S):
 def _drawn(rng, E, labels, parents, depth, spread, S):
     """Draw depths and counts of samples whose exposures are known."""
     depths = np.maximum(rng.lognormal(np.log(depth), spread, len(E)), LEAST)
+    check_depth(depths, depth)
     p = to_profiles(E.to_numpy() @ S.to_numpy())  # of sum 1 to the last digit
     counts = rng.multinomial(depths.astype(int), p)
     return MadeSamples(
