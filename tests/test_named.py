@@ -32,11 +32,13 @@ from house_named import (
 )
 from numpy.testing import assert_array_equal
 from scipy import sparse
+from sklearn.metrics import r2_score
 
 from latentomics import metrics
 from latentomics.denoise import concordance, implicit_rank
 from latentomics.matrices import aligned, read_matrix
 from latentomics.multitask import weights
+from latentomics.multitask.regressor import ModelPath
 from latentomics.sensing import scores
 from latentomics.sensing.blind_factors import BlindFactors
 from latentomics.sensing.blind_modules import BlindModules
@@ -44,6 +46,7 @@ from latentomics.sensing.blind_modules import BlindModules
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
     "ignore::sklearn.exceptions.DataConversionWarning",
+    "ignore:X does not have valid feature names",
 )
 TABLES = {  # kind of table -> how a matrix is handed over as one
     "nullable": lambda M: pd.DataFrame(M).astype("Float64"),
@@ -97,6 +100,72 @@ def test_a_shuffled_second_table_gives_the_same_path(cls, make, given):
     X, Y = named(given(cls)[0]), named(given(cls)[1], "y")
     one, two = (make(cls).fit_path(X, M) for M in (turned(Y), Y))
     assert_array_equal(one.predict(given(cls)[0]), two.predict(given(cls)[0]))
+
+
+@pytest.mark.parametrize("cls", estimator_classes(REGRESSORS))
+def test_a_path_takes_features_by_name(cls, make, given):
+    X, Y = named(given(cls)[0]), named(given(cls)[1], "y")
+    path = make(cls).fit_path(X, Y)
+    known = path.predict(X.to_numpy())
+    assert_array_equal(path.predict(X), known)
+    if isinstance(path, ModelPath):  # as scikit-learn has it
+        return
+    assert_array_equal(path.predict(turned(X, 1)), known)
+    with pytest.raises(ValueError, match="X must .* as X of the fit.* 'another'"):
+        path.predict(renamed(X, 1))
+    with pytest.raises(ValueError, match="X must have a column .* fit; got 19"):
+        path.predict(X.to_numpy()[:, 1:])
+
+
+@pytest.mark.parametrize("cls", estimator_classes(REGRESSORS))
+def test_a_regressor_is_scored_by_name(cls, make, given):
+    X, Y = named(given(cls)[0]), named(np.nan_to_num(given(cls)[1]), "y")
+    weights = pd.Series(np.arange(30.0) + 1, X.index)
+    model = make(cls).fit(X, Y)
+    known = model.score(X, Y)
+    assert known == pytest.approx(r2_score(Y, model.predict(X)))
+    assert known == model.score(X.to_numpy(), Y.to_numpy())
+    assert known < 1
+    for axis in (0, 1):
+        assert model.score(X, turned(Y, axis)) == known
+        with pytest.raises(ValueError, match="Y must have the same .* 'another'"):
+            model.score(X, renamed(Y, axis))
+    weighted = r2_score(Y, model.predict(X), sample_weight=weights)
+    assert weighted != pytest.approx(known)
+    assert model.score(X, Y, turned(weights)) == pytest.approx(weighted)
+    for wrong, says in ((Y.iloc[1:], "row"), (Y.to_numpy()[:, 1:], "a column for")):
+        with pytest.raises(ValueError, match=f"Y must have .*{says}"):
+            model.score(X, wrong)
+    with pytest.raises(ValueError, match="Y must be finite, without NaN; got nan in"):
+        model.score(X, Y.replace(0, np.nan))
+
+
+@pytest.mark.parametrize("cls", estimator_classes(REGRESSORS))
+def test_one_task_is_scored_as_many_are(cls, make, given):
+    X, Y = named(given(cls)[0]), named(np.nan_to_num(given(cls)[1]), "y")
+    model = make(cls).fit(X, Y["y 0"])
+    known = pytest.approx(r2_score(Y["y 0"], model.predict(X)))
+    assert model.score(X, turned(Y["y 0"])) == known
+    assert model.score(X, turned(Y["y 0"].rename("another"))) == known
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("cls", estimator_classes(CLASSIFIERS))
+def test_a_classifier_is_scored_by_name(cls, make, given):
+    X, y = named(given(cls)[0]), named(given(cls)[1])
+    weights = pd.Series(np.arange(30.0) + 1, X.index)
+    model = make(cls).fit(X, y)
+    y = pd.Series(model.predict(X), X.index).where(np.arange(30) > 2, 1)
+    y, known = y.where(np.arange(30) < 25, -1), np.arange(30) < 25
+    right = (y == model.predict(X))[known]
+    assert 0.5 < right.mean() < 1
+    gaps = y.astype("Int64").where(y >= 0)
+    for given_y in (y, turned(y), y.to_numpy(), turned(gaps)):
+        assert model.score(X, given_y) == right.mean()
+    weighted = (right * weights[known]).sum() / weights[known].sum()
+    assert model.score(X, y, turned(weights)) == pytest.approx(weighted)
+    with pytest.raises(ValueError, match="y must have the same .* 'another'"):
+        model.score(X, renamed(y))
 
 
 DECODERS = [c for c in estimator_classes(PROFILES) if hasattr(c, "decode")]
@@ -163,7 +232,10 @@ NO_TABLES = set(
     "dataset sizes learning_rate".split()
 )
 LOWER = tuple(f"latentomics.{name}." for name in EXEMPT_FILES)
-BY_ESTIMATOR = {"fit", "fit_path", "decode", "encode", "partial_fit"}  # tests above
+BY_ESTIMATOR = {  # tests above
+    *("fit", "fit_path", "fit_transform", "score"),
+    *("decode", "encode", "partial_fit"),
+}
 
 
 def tables(function):
@@ -212,9 +284,9 @@ def here(value, module):
 
 
 def methods(value):
-    """Return the public methods of a class of ours; none of anything else."""
-    own = vars(value) if inspect.isclass(value) else {}
-    return {n: f for n, f in own.items() if not n.startswith("_")}
+    """Return the public methods of a class, inherited ones too; else none."""
+    own = dir(value) if inspect.isclass(value) else ()
+    return {n: getattr(value, n) for n in own if not n.startswith("_")}
 
 
 def test_every_public_function_of_two_tables_is_tried_with_shuffled_names():

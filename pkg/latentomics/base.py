@@ -125,8 +125,12 @@ def check_lines(mask, what, name="X"):
 
 def check_mask(mask, X, name):
     """Return `mask` as a boolean array in the order of `X`, or raise ValueError."""
-    mask = as_truths(aligned_like(mask, X, name=name), name)
-    shape = np.shape(X)
+    return check_truths(aligned_like(mask, X, name=name), np.shape(X), name)
+
+
+def check_truths(mask, shape, name):
+    """Return `mask` as a boolean array of a shape, or raise ValueError."""
+    mask = as_truths(mask, name)
     if mask.shape != tuple(shape) or mask.dtype != bool:
         raise ValueError(
             f"{name} must be a boolean mask of shape {tuple(shape)}; "

@@ -64,18 +64,44 @@ def unmasked(X):
     """Return a masked array with NaN where it is masked, anything else as it is."""
     if not np.ma.isMaskedArray(X):
         return X
-    return X.astype(float if X.dtype.kind in "biuf" else object).filled(np.nan)
+    if not np.ma.is_masked(X):
+        return X.data
+    return X.astype(float if X.dtype.kind in "iuf" else object).filled(np.nan)
 
 
 def as_truths(mask, name):
     """Return a mask as an array; one of pandas' own types without a gap as bool."""
     check_dense(mask, name)
-    array = np.asarray(mask)
+    array = np.asarray(unmasked(mask))
     if not isinstance(mask, pd.DataFrame | pd.Series) or array.dtype == bool:
         return array
     cells = np.asarray(mask, dtype=object)
     kinds = {type(cell) for cell in cells.ravel()}
     return cells.astype(bool) if kinds <= {bool, np.bool_} else cells
+
+
+def as_objects(labels):
+    """Return labels as an array of objects, which keeps whole numbers beside a gap."""
+    if np.ma.isMaskedArray(labels):
+        labels = np.where(np.ma.getmaskarray(labels), None, labels.data.astype(object))
+    return np.asarray(labels, dtype=object)
+
+
+def as_labels(labels, name, n=None, *, gaps=False):
+    """Return a list of `n` labels as an array of objects, None for every gap."""
+    check_dense(labels, name)
+    array = as_objects(labels)
+    if array.ndim != 1 or n not in (None, len(array)):
+        wanted = "a list of labels" if n is None else f"a list of {n} labels"
+        got = f"shape {array.shape}" if array.ndim else repr(labels)
+        raise ValueError(f"{name} must be {wanted}; got {got}")
+    missing = pd.isna(array)
+    if missing.any() and not gaps:
+        raise ValueError(
+            f"{name} must have a label in every position; got none in position "
+            f"{first(np.flatnonzero(missing))}"
+        )
+    return np.where(missing, None, array)
 
 
 def check_shape(X, name="X"):

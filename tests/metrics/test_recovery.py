@@ -105,9 +105,7 @@ def test_flagging_everything_shows_why_ibre_alone_misleads(planted):
 @pytest.mark.parametrize("name", ["D", "L_hat", "S_true", "seen", "block"])
 def test_arrays_of_unlike_shapes_are_refused(planted, name):
     for wrong in (planted[name][:-1], planted[name].T, planted[name][0]):
-        says = (
-            r"must (have one shape; got \[.*\(12, 9\)|be a matrix.* got shape \(9,\))"
-        )
+        says = r"must (have one shape; got \[.*\(12, 9\)|be a .*matrix.* shape \(9,\))"
         with pytest.raises(ValueError, match=says):
             spike_scores(**{**planted, name: wrong}, eta=0.15)
 

@@ -242,7 +242,10 @@ def test_what_a_ridge_learns_is_enriched_in_the_modules_of_the_mechanism():
             lambda W: cluster_drugs(np.where(np.arange(24) == 3, np.nan, W), 2),
             r"W must hold a number for every drug; got none in column \[3\]",
         ),
-        (lambda W: agreement([1, 2], ["x"]), r"got shapes \(2,\) and \(1,\)"),
+        (
+            lambda W: agreement([1, 2], ["x"]),
+            r"groups must be a list of 2 labels; got shape",
+        ),
         (lambda W: agreement([1, 2], ["x", None]), "known of 2 drugs; got 1"),
         (lambda W: top_features(W, 0), "n_top must be a whole number from 1 up; got 0"),
         (

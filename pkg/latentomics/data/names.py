@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pandas as pd
 
+from latentomics.matrices import unmasked
+
 # a cell of a spreadsheet whose formula failed
 ERROR = re.compile(r"#(N/A|GETTING_DATA|[A-Z][A-Z0-9/_]*[!?])")
 DATES = (
@@ -76,4 +78,4 @@ def as_names(names, what):
     if not listed or getattr(names, "ndim", 1) != 1:
         got = repr(names) if not listed else type(names).__name__
         raise ValueError(f"{what} must be a list of names; got {got}")
-    return pd.Index(list(names))
+    return pd.Index(list(unmasked(names)))

@@ -12,6 +12,7 @@ from sklearn.linear_model import enet_path
 
 from latentomics.arrays import binary_unit
 from latentomics.base import check_mask, check_size, hold_out
+from latentomics.denoise.folds import read_folds
 from latentomics.denoise.search import CellSearch
 from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
 from latentomics.metrics import clustering_accuracy
@@ -155,7 +156,7 @@ def corrected_before(corrected):
 
 def drug_mean_predictions(X, folds):
     """Predict the mean of each drug over the other folds, (n, p)."""
-    folds = np.asarray(aligned_like(folds, X, name="folds", axes=[0]))
+    folds = read_folds(folds, X)
     X = read_matrix(X, gaps=True)
     means = [np.nanmean(X[folds != fold], axis=0) for fold in range(folds.max() + 1)]
     return np.array(means)[folds]
@@ -182,7 +183,7 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     ndarray of shape (n_lines, len(drugs))
     """
     F = read_matrix(aligned_like(F, X, name="F", axes=[0]), "F")
-    folds = np.asarray(aligned_like(folds, X, name="folds", axes=[0]))
+    folds = read_folds(folds, X)
     X = read_matrix(X, gaps=True)
     check_size(F, "float64", "F")
     check_size(X, "float64")

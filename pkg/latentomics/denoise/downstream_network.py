@@ -6,6 +6,7 @@ import torch
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator, randn
 from latentomics.denoise.downstream import drug_mean_predictions, line_folds, rmse
+from latentomics.denoise.folds import read_folds
 from latentomics.denoise.optimizers import adam
 from latentomics.matrices import aligned_like, chosen
 from latentomics.solvers import Patience, iterate
@@ -102,7 +103,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
     -------
     DataFrame of the shape of `second`
     """
-    folds = np.asarray(aligned_like(folds, second, name="folds", by="second", axes=[0]))
+    folds = read_folds(folds, second, "second")
 
     def tensors(Y):
         parts = chosen(F, Y.index, "F"), Y

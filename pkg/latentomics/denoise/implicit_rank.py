@@ -15,7 +15,7 @@ from latentomics.base import (
     check_whole,
 )
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
-from latentomics.matrices import aligned_like, read_matrix
+from latentomics.matrices import aligned_like, as_labels, check_dense, read_matrix
 
 
 @dataclass
@@ -133,6 +133,7 @@ def effective_rank(s):
     s : array of shape (..., k)
         Singular values, not all of them 0; any units.
     """
+    check_dense(s, "s")
     share = np.asarray(s) / np.sum(s, axis=-1, keepdims=True)
     log = np.log(np.where(share > 0, share, 1))
     return np.exp(-np.sum(share * log, axis=-1))
@@ -155,6 +156,7 @@ def eta_squared(Z, groups):
     groups = aligned_like(groups, Z, name="groups", by="Z", axes=[0])
     Z = read_matrix(Z, "Z")
     Z = Z / binary_unit(Z, axis=0)  # or squares overflow, or vanish
+    groups = as_labels(groups, "groups", len(Z))
     Z = pd.DataFrame(Z - np.mean(Z, axis=0))
-    means = Z.groupby(np.asarray(groups)).transform("mean")
+    means = Z.groupby(groups).transform("mean")
     return ((means**2).sum() / (Z**2).sum()).to_numpy()

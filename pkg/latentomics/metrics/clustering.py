@@ -7,7 +7,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics.cluster import contingency_matrix
 
 from latentomics.arrays import binary_unit
-from latentomics.matrices import aligned_like
+from latentomics.matrices import aligned_like, as_labels
 
 DECIMALS = 10  # of distances, as a share of the largest
 
@@ -47,16 +47,10 @@ def clustering_accuracy(labels_true, labels_pred):
     labels_pred = aligned_like(
         labels_pred, labels_true, name="labels_pred", by="labels_true", axes=[0]
     )
-    labels = [np.asarray(part, dtype=object) for part in (labels_true, labels_pred)]
-    if len({part.shape for part in labels}) > 1 or labels[0].ndim != 1:
-        shapes = " and ".join(str(part.shape) for part in labels)
-        raise ValueError(
-            f"both labels must be lists of one length; got shapes {shapes}"
-        )
+    labels = [as_labels(labels_true, "labels_true")]
+    labels.append(as_labels(labels_pred, "labels_pred", len(labels[0])))
     if not len(labels[0]):
         raise ValueError("labels_true must hold an item; got none")
-    if any(label is None or label != label for part in labels for label in part):
-        raise ValueError("labels must not be missing; leave such items out")
     codes = [np.unique(part.astype(str), return_inverse=True)[1] for part in labels]
     table = contingency_matrix(*codes)
     rows, columns = linear_sum_assignment(table, maximize=True)

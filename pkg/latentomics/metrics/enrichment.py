@@ -56,10 +56,10 @@ def enrichment(hits, groups, universe=None):
     groups = aligned_like(groups, hits, name="groups", by="hits", axes=[1])
     if universe is not None:
         universe = aligned_like(universe, hits, name="universe", by="hits")
-    hits, groups = _boolean(hits, "hits"), _boolean(groups, "groups")
+    hits, groups = boolean_matrix(hits, "hits"), boolean_matrix(groups, "groups")
     if universe is None:
         universe = np.ones_like(hits)
-    universe = _boolean(universe, "universe")
+    universe = boolean_matrix(universe, "universe")
     if universe.shape != hits.shape or groups.shape[1] != hits.shape[1]:
         raise ValueError(
             "hits, groups and universe must cover the same items; got shapes "
@@ -103,7 +103,8 @@ def _log_choose(a, b):
     return gammaln(a + 1) - gammaln(b + 1) - gammaln(a - b + 1)
 
 
-def _boolean(array, name):
+def boolean_matrix(array, name):
+    """Return a mask as a boolean array of two axes, or raise ValueError."""
     array = as_truths(array, name)
     if array.ndim != 2 or array.dtype != bool:
         raise ValueError(

@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from latentomics.matrices import aligned_like, as_truths, read_matrix
+from latentomics.matrices import aligned_like, read_matrix
+from latentomics.metrics.enrichment import boolean_matrix
 
 
 def spike_scores(D, L_hat, S_true, *, seen, block, eta):
@@ -36,7 +37,7 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Raises
     ------
     ValueError
-        If the five arrays are not of one shape, or a value is NaN.
+        If the five arrays are not of one shape, a value is NaN, or a mask not boolean.
     """
     L_hat, S_true, seen, block = (
         aligned_like(table, D, name=name, by="D")
@@ -46,7 +47,7 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
             strict=True,
         )
     )
-    seen, block = as_truths(seen, "seen"), as_truths(block, "block")
+    seen, block = boolean_matrix(seen, "seen"), boolean_matrix(block, "block")
     D, L_hat, S_true = (
         read_matrix(M, name, gaps=None)
         for M, name in ((D, "D"), (L_hat, "L_hat"), (S_true, "S_true"))

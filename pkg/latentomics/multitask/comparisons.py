@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_choice
-from latentomics.matrices import aligned, aligned_like, as_table, as_truths
+from latentomics.base import check_choice, check_truths
+from latentomics.matrices import aligned, aligned_like, as_labels, as_table, read_matrix
 
 
 def compare(
@@ -37,15 +37,16 @@ def compare(
     Raises
     ------
     ValueError
-        If `method` or `rival` was not compared, or `drugs` chooses none.
+        If `method` or `rival` was not compared, or `drugs` is not a boolean mask of
+        the drugs that chooses one.
     """
     for given in (method, rival):
         check_choice("method and rival", given, predictions.values)
     if drugs is not None:
         names = predictions.Y.columns
         drugs = aligned(as_table(drugs, "drugs"), names, name="drugs", by="Y")
-        drugs = as_truths(drugs, "drugs")
-    if drugs is not None and not np.any(drugs):
+        drugs = check_truths(drugs, (len(names),), "drugs")
+    if drugs is not None and not drugs.any():
         raise ValueError("drugs must choose at least one; got none")
     # repeats are averaged: a line drawn twice counts twice in all of them
     ours, theirs = (predictions.squares(m).mean(axis=0) for m in (method, rival))
@@ -82,13 +83,14 @@ def distinct_drugs(Y, limit=0.8):
 
     Parameters
     ----------
-    Y : DataFrame of shape (n_lines, n_drugs)
+    Y : DataFrame or array of shape (n_lines, n_drugs)
     limit : float, default=0.8
 
     Returns
     -------
     bool ndarray of shape (n_drugs,)
     """
+    Y = pd.DataFrame(read_matrix(Y, "Y", gaps=True))
     r = (Y / binary_unit(Y, axis=0)).corr(min_periods=5).to_numpy()
     kept = np.zeros(len(r), bool)
     for t in range(len(r)):
@@ -107,31 +109,45 @@ def within_groups(predictions, groups):
     ----------
     predictions : Predictions
     groups : array of shape (n_lines,)
-        A named Series is matched to the lines by name.
+        A named Series is matched to the lines by name. A line without a group is left
+        out, and so is a drug that no two lines of one group have.
 
     Returns
     -------
     Series
         Method -> 1 minus the ratio of squared error to squared deviation, the mean
         over drugs and repeats.
+
+    Raises
+    ------
+    ValueError
+        If there is not one of `groups` for each line, or no drug was measured on two
+        lines of one group.
     """
     groups = aligned_like(
         groups, predictions.Y, name="groups", by="predictions.Y", axes=[0]
     )
     predictions.check_size()
+    groups = as_labels(groups, "groups", len(predictions.Y), gaps=True)
     Y = predictions.Y.to_numpy()
-    seen = ~np.isnan(Y)
-    codes = pd.get_dummies(pd.Series(np.asarray(groups))).to_numpy(dtype=float)
+    seen = ~np.isnan(Y) & ~pd.isna(groups)[:, None]
+    codes = pd.get_dummies(pd.Series(groups)).to_numpy(dtype=float)
     count = np.maximum(codes.T @ seen, 1)
 
     def deviations(M):
         M = np.where(seen, M, 0.0)
         return np.where(seen, M - codes @ (codes.T @ M / count), 0.0)
 
-    total = np.square(deviations(Y)).sum(axis=0)
+    drugs = (codes.T @ seen > 1).any(axis=0)
+    if not drugs.any():
+        raise ValueError(
+            "groups must put two lines on which a drug was measured into one; got none"
+        )
+    total = np.square(deviations(Y)).sum(axis=0)[drugs]
     explained = {}
     for method, values in predictions.values.items():
-        missed = [np.square(deviations(Y) - deviations(v)).sum(axis=0) for v in values]
+        wrong = (deviations(Y) - deviations(v) for v in values)
+        missed = [np.square(R).sum(axis=0)[drugs] for R in wrong]
         explained[method] = float(np.mean(1 - np.array(missed) / total))
     return pd.Series(explained, name="explained_within").rename_axis("method")
 

@@ -13,7 +13,7 @@ from latentomics.base import (
     check_whole,
 )
 from latentomics.multitask.problem import TraceNormProblem
-from latentomics.multitask.regressor import check_grid, falling_fractions
+from latentomics.multitask.regressor import FeaturePath, check_grid, falling_fractions
 from latentomics.multitask.split import split_path
 from latentomics.multitask.trace_norm import trace_norm_grid
 from latentomics.multitask.transductive import TransductiveRegressor, known_lines
@@ -121,7 +121,7 @@ class ResponseSoftImpute(TransductiveRegressor):
         points = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
         fractions = falling_fractions(points)
         X, fitted, _ = self._solve(X, Y, lambda top: [f * top for f in fractions])
-        return FittedPath(points, X, np.stack(fitted))
+        return FittedPath(points, X, np.stack(fitted)).of(self)
 
     def _solve(self, X, Y, choose):
         """Return the checked X, and fits and traces at each lam that `choose` names."""
@@ -139,7 +139,7 @@ class ResponseSoftImpute(TransductiveRegressor):
 
 
 @dataclass
-class FittedPath:
+class FittedPath(FeaturePath):
     """Fits of known lines at every point of a grid."""
 
     points: list  # of dict
@@ -148,4 +148,4 @@ class FittedPath:
 
     def predict(self, X):
         """Return predictions, shape (n_points, n_lines, n_tasks)."""
-        return self.fitted[:, known_lines(self.X, X)]
+        return self.fitted[:, known_lines(self.X, self._features(X))]

@@ -10,6 +10,7 @@ from scipy import sparse
 from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.multitask.elastic_backends import EXTRAS, solve_path
 from latentomics.multitask.regressor import (
+    FeaturePath,
     LinearRegressor,
     check_grid,
     falling_fractions,
@@ -147,7 +148,8 @@ class ElasticNetPerTask(LinearRegressor):
         X, Y = self._read(X, Y)
         paths = [_drug_path(_Drug(X, y), solve, blocks) for y in Y.T]
         coefs, intercepts, lams = zip(*paths, strict=True)
-        return ElasticNetPath(points, coefs, np.stack(intercepts, 1), np.stack(lams, 1))
+        path = ElasticNetPath(points, coefs, np.stack(intercepts, 1), np.stack(lams, 1))
+        return path.of(self)
 
     def _solver(self):
         """Return (X, y, l1_ratio, falling lams) -> weights, of the backend chosen."""
@@ -157,7 +159,7 @@ class ElasticNetPerTask(LinearRegressor):
 
 
 @dataclass
-class ElasticNetPath:
+class ElasticNetPath(FeaturePath):
     """Weights of every drug at each point of a grid, as a rule mostly 0.
 
     Twelve bytes for each that is not: at ``l1_ratio=0`` that is all of them,
@@ -171,7 +173,7 @@ class ElasticNetPath:
 
     def predict(self, X):
         """Return predictions, shape (n_points, n_lines, n_tasks), in units of Y."""
-        X = np.asarray(X, dtype="float64")
+        X = self._features(X)
         Y_hat = np.stack([(X @ coef).T for coef in self.coefs], axis=2)
         return Y_hat + self.intercepts[:, None]
 

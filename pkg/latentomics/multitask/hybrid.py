@@ -8,7 +8,7 @@ import numpy as np
 from latentomics.arrays import as_mask, as_numpy, as_tensor, binary_size
 from latentomics.base import check_positive, check_whole
 from latentomics.multitask.drug_covariance import conditional_means, drug_covariance
-from latentomics.multitask.regressor import LinearRegressor, check_grid
+from latentomics.multitask.regressor import FeaturePath, LinearRegressor, check_grid
 from latentomics.multitask.trace_norm import TraceNormPath, TraceNormRegressor
 from latentomics.multitask.transductive import known_lines
 
@@ -124,7 +124,7 @@ class TraceNormHybrid(LinearRegressor):
             s = point["shrinkage"]
             given, last[s], _ = self._correction(residuals[place], s, last.get(s))
             corrections.append(given)
-        return HybridPath(grid, linear, places, X, np.stack(corrections))
+        return HybridPath(grid, linear, places, X, np.stack(corrections)).of(self)
 
     def _trace_norm(self):
         given = {"tol": self.tol, "max_iter": self.max_iter}
@@ -180,7 +180,7 @@ def hybrid_grid(n_lams=10, eps=0.02, shrinkages=(0.1, 0.25, 0.6, 1.0)):
 
 
 @dataclass
-class HybridPath:
+class HybridPath(FeaturePath):
     """Fits at every point of a grid."""
 
     points: list  # of dict
@@ -191,6 +191,7 @@ class HybridPath:
 
     def predict(self, X):
         """Return predictions, shape (n_points, n_lines, n_tasks)."""
+        X = self._features(X)
         linear = self.linear.predict(X)[self.places]
         return linear + _known(self.corrections, self.X, X)
 

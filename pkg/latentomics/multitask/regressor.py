@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
 from latentomics.arrays import DTYPES
@@ -61,13 +62,47 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return `X` as a finite matrix; ``reset=False`` compares it with the fit's."""
         return read_features(self, X, **how)
 
-    def _responses(self, Y, n_samples, lines):
+    def score(self, X, Y, sample_weight=None):
+        """Return the coefficient of determination R² of `predict`, as scikit-learn's.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n_samples, n_features)
+        Y : array or DataFrame of shape (n_samples, n_tasks)
+            Without gaps. Rows are matched to `X`, columns to the fit, by name.
+        sample_weight : array or Series of shape (n_samples,), optional
+            Matched to `X` by name.
+        """
+        check_is_fitted(self)
+        X = as_table(X)
+        check_shape(X)
+        Y = self._aligned_rows(as_table(Y, "Y"), len(X), names_of(X))
+        drugs = getattr(self, "task_names_in_", None)
+        if not self._one_task:
+            Y = aligned(Y, drugs, name="Y", by="Y of the fit", axis=1)
+        Y, Y_hat = read_matrix(Y, "Y"), self.predict(X)
+        if Y.shape[1] != _two_columns(Y_hat).shape[1]:
+            raise ValueError(
+                f"Y must have a column for each of the {_two_columns(Y_hat).shape[1]} "
+                f"drugs of the fit; got {Y.shape[1]}"
+            )
+        if sample_weight is not None:
+            sample_weight = aligned(
+                as_table(sample_weight, "sample_weight"),
+                names_of(X),
+                name="sample_weight",
+                by="X",
+            )
+        return r2_score(Y, Y_hat, sample_weight=sample_weight)
+
+    def _aligned_rows(self, Y, n_samples, lines):
+        """Return responses as a table with a row for each line, in their order."""
         if Y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is "
                 "None; Y must hold the responses, lines x drugs"
             )
-        if self._one_task:
+        if getattr(Y, "ndim", 0) == 1:
             Y = Y.to_frame() if isinstance(Y, pd.Series) else Y[:, None]
         check_shape(Y, "Y")
         Y = aligned(Y, lines, name="Y", by="X")
@@ -76,6 +111,10 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"Y must have a row for each of the {n_samples} lines of X; "
                 f"got {len(Y)}"
             )
+        return Y
+
+    def _responses(self, Y, n_samples, lines):
+        Y = self._aligned_rows(Y, n_samples, lines)
         if isinstance(Y, pd.DataFrame):
             self.task_names_in_ = np.asarray(Y.columns, dtype=object)
         elif hasattr(self, "task_names_in_"):
@@ -108,6 +147,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ModelPath
+            Or another with `predict`, which takes features as `fit` has named them.
         """
         points = [{}] if grid is None else check_grid(grid)
         models = [clone(self).set_params(**point).fit(X, Y) for point in points]
@@ -169,6 +209,27 @@ class LinearRegressor(MultitaskRegressor):
         """Return the responses expected of lines with features `X`, in units of Y."""
         X = self._read_new(X)
         return self._shaped(X @ self.coef_ + self.intercept_)
+
+
+class FeaturePath:
+    """Base of paths that read features themselves; `of` tells them those of a fit."""
+
+    _names, _width = None, None
+
+    def of(self, model):
+        """Return the path, to take columns as `model` has been fitted to them."""
+        self._names, self._width = model._column_names, model.n_features_in_
+        return self
+
+    def _features(self, X):
+        X = aligned(as_table(X), self._names, name="X", by="X of the fit", axis=1)
+        X = read_matrix(X)
+        if self._width not in (None, X.shape[1]):
+            raise ValueError(
+                f"X must have a column for each of the {self._width} features of the "
+                f"fit; got {X.shape[1]}"
+            )
+        return X
 
 
 @dataclass

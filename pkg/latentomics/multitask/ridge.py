@@ -76,11 +76,12 @@ class RidgePerTask(LinearRegressor):
         multiples = [point["multiple"] for point in points]
         for multiple in multiples:
             check_positive(multiple=multiple)
-        return self._solve(
+        path = self._solve(
             X,
             Y,
             lambda typical: [{"multiple": m, "lam": m * typical} for m in multiples],
         )
+        return path.of(self)
 
     def _solve(self, X, Y, choose):
         check_choice("dtype", self.dtype, DTYPES)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from latentomics.base import check_choice
-from latentomics.matrices import aligned_like
+from latentomics.matrices import aligned_like, as_labels, names_of
 from latentomics.multitask.effects import DrugAndLineEffects, ResponseSoftImpute
 from latentomics.multitask.elastic_net import ElasticNetPerTask, elastic_net_grid
 from latentomics.multitask.hybrid import TraceNormHybrid, hybrid_grid
@@ -89,6 +89,8 @@ def rivals(
     }
     if tissue is not None:
         tissue = aligned_like(tissue, X, name="tissue", axes=[0])
+        labels = as_labels(tissue, "tissue", len(X), gaps=True)
+        tissue = pd.Series(labels, names_of(tissue))
         indicators = pd.get_dummies(tissue).astype(np.float64)
         means = PathSearch(RidgePerTask(device=device), ridge_grid(), setting=setting)
         methods["tissue_mean"] = means, indicators

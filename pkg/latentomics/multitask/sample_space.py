@@ -7,6 +7,7 @@ import torch
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor
 from latentomics.multitask.problem import TraceNormProblem
+from latentomics.multitask.regressor import FeaturePath
 
 # Squares of singular values come from a Gram matrix with an error of eps times the
 # largest; a direction below this many eps is rounding, not data.
@@ -90,7 +91,7 @@ def read_problem(X, Y, *, device, dtype, features=False):
 
 
 @dataclass
-class SampleSpacePath:
+class SampleSpacePath(FeaturePath):
     """Weights at every point of a grid, in the coordinates of the lines fitted."""
 
     points: list  # of dict
@@ -100,7 +101,7 @@ class SampleSpacePath:
 
     def predict(self, X):
         """Return predictions, shape (n_points, n_lines, n_tasks)."""
-        X = as_tensor(X, device=self.space.s.device.type)
+        X = as_tensor(self._features(X), device=self.space.s.device.type)
         where = self.space.project(X)
         fits = zip(self.coords, self.intercepts, strict=True)
         return as_numpy(torch.stack([where @ A + b for A, b in fits]))

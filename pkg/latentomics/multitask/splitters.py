@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from latentomics.base import check_whole
-from latentomics.matrices import read_matrix
+from latentomics.matrices import check_dense, read_matrix
 from latentomics.multitask.regressor import named
 
 
@@ -47,6 +47,8 @@ class InductiveKFold(KFold):
         groups : ignored
             Scikit-learn passes it.
         """
+        check_dense(X)
+        check_dense(Y, "Y")
         return super().split(X, Y, groups)
 
 

@@ -114,9 +114,10 @@ class TraceNormRegressor(LinearRegressor):
         """
         grid = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
         fractions = falling_fractions(grid)
-        return self._solve(
+        path = self._solve(
             X, Y, lambda top: [{"fraction": f, "lam": f * top} for f in fractions]
         )
+        return path.of(self)
 
     def _solve(self, X, Y, choose):
         """Return the path over the points that `choose` names, given lam_max."""

@@ -11,7 +11,7 @@ from latentomics.data.names import as_names
 from latentomics.matrices import (
     aligned,
     aligned_like,
-    as_table,
+    as_labels,
     as_truths,
     first,
     names_of,
@@ -109,17 +109,13 @@ def agreement(labels, groups):
     [1] Hubert & Arabie (1985). J Classif 2:193-218.
     """
     groups = aligned_like(groups, labels, name="groups", by="labels", axes=[0])
-    labels, groups = np.asarray(labels), np.asarray(groups, dtype=object)
-    if labels.shape != groups.shape or labels.ndim != 1:
-        raise ValueError(
-            "labels and groups must be lists of one length; got shapes "
-            f"{labels.shape} and {groups.shape}"
-        )
+    labels = as_labels(labels, "labels")
+    groups = as_labels(groups, "groups", len(labels), gaps=True)
     known = ~pd.isna(groups)
     if known.sum() < 2:
         raise ValueError(f"groups must be known of 2 drugs; got {known.sum()}")
-    codes = pd.factorize(groups[known])[0]
-    return float(adjusted_rand_score(codes, labels[known]))
+    codes, found = (pd.factorize(part[known])[0] for part in (groups, labels))
+    return float(adjusted_rand_score(codes, found))
 
 
 def clustering_table(matrices, groups, n_clusters):
@@ -156,8 +152,8 @@ def clustering_table(matrices, groups, n_clusters):
 
 def _of_drugs(groups, drugs, by):
     """Return groups in the order of the drugs, without their names."""
-    groups = aligned(as_table(groups, "groups"), drugs, name="groups", by=by)
-    return np.asarray(groups, dtype=object)
+    groups = aligned(groups, drugs, name="groups", by=by)
+    return as_labels(groups, "groups", gaps=True)
 
 
 def top_features(W, n_top=100):
@@ -278,11 +274,14 @@ def enriched_sets(W, genes, sets, *, n_top=100):
 
 def _measured(sets, genes):
     """Return the sets over `genes`, without those that are empty there."""
-    if not isinstance(sets, pd.DataFrame) or not (sets.dtypes == "bool").all():
+    marks = as_truths(sets, "sets")
+    if not isinstance(sets, pd.DataFrame) or marks.dtype != bool:
+        table = isinstance(sets, pd.DataFrame)
         raise ValueError(
             "sets must be a DataFrame of bool, rows = sets, columns = genes; "
-            f"got {type(sets).__name__}"
+            f"got {type(sets).__name__}{f' of {marks.dtype}' * table}"
         )
+    sets = pd.DataFrame(marks, sets.index, sets.columns)
     twice = sets.columns[sets.columns.duplicated()]
     if len(twice):
         raise ValueError(f"sets must have unique genes; got {twice[0]!r} twice")

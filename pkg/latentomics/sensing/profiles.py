@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 
 from latentomics.arrays import binary_unit
 from latentomics.base import check_whole
-from latentomics.matrices import aligned_like, first, names_of, read_matrix
+from latentomics.matrices import aligned_like, as_labels, first, names_of, read_matrix
 
 MILLION = 1e6
 
@@ -82,14 +82,7 @@ def _checked(counts):
 
 def _cells_of(labels, n, n_cells):
     """Return the types in alphabetical order, and the places of the cells of each."""
-    labels = np.asarray(labels, dtype=object)
-    if labels.shape != (n,):
-        raise ValueError(f"labels must be {n}, one a row; got shape {labels.shape}")
-    missing = np.flatnonzero(pd.isna(labels))
-    if len(missing):
-        raise ValueError(
-            f"labels must name the type of every cell; got none in row {first(missing)}"
-        )
+    labels = as_labels(labels, "labels", n)
     kinds, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if n_cells > sizes.min():
         raise ValueError(

@@ -1,10 +1,19 @@
 """One set of signatures out of many runs, and how well the runs agree."""
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import silhouette_samples
 
-from latentomics.matrices import check_dense, check_finite
+from latentomics.matrices import (
+    aligned,
+    as_table,
+    check_dense,
+    check_finite,
+    names_of,
+    read_matrix,
+    unmasked,
+)
 from latentomics.metrics import first_near_best
 
 MAX_ITER = 50
@@ -21,8 +30,9 @@ def consensus(runs):
 
     Parameters
     ----------
-    runs : array of shape (n_runs, n_components, n_channels)
-        Signatures; at least 0, each with an entry above 0.
+    runs : array of shape (n_runs, n_components, n_channels), or list of tables
+        Signatures; at least 0, each with an entry above 0. The channels of named
+        tables are brought into the order of the first of these.
 
     Returns
     -------
@@ -36,8 +46,8 @@ def consensus(runs):
     Raises
     ------
     ValueError
-        If `runs` has no three axes, or an entry that is below 0 or no number, or a
-        signature that is 0.
+        If `runs` has no three axes, other channels than the first of them, an entry
+        that is below 0 or no number, or a signature that is 0.
     """
     runs = _checked(runs)
     found = [_partition(runs, first) for first in range(len(runs))]
@@ -52,7 +62,7 @@ def consensus(runs):
 
 def _checked(runs):
     check_dense(runs, "runs")
-    runs = np.asarray(runs, dtype="float64")
+    runs = _in_one_order(unmasked(runs))
     if runs.ndim != 3 or 0 in runs.shape:
         raise ValueError(
             "runs must have the axes runs, signatures and channels, none empty; "
@@ -65,7 +75,26 @@ def _checked(runs):
             f"{np.isnan(runs).sum()} NaN, {(runs < 0).sum()} below 0, "
             f"{(~runs.any(axis=2)).sum()} signatures that are 0"
         )
+    size = np.frexp(runs.max(axis=2, keepdims=True))[1]
+    runs = np.ldexp(runs, -size)  # a power of 2 rounds nothing, and no sum overflows
     return runs / runs.sum(axis=2, keepdims=True)
+
+
+def _in_one_order(runs):
+    """Return runs as one array, named channels in the order of the first names."""
+    if isinstance(runs, list | tuple):
+        tables, names = [as_table(S, "runs") for S in runs], None
+        for place, S in enumerate(tables):
+            how = {"name": f"runs[{place}]", "by": "an earlier run", "axis": 1}
+            S = aligned(S, names, **how)
+            names = names_of(S, axis=1) if names is None else names
+            named = isinstance(S, pd.DataFrame)
+            tables[place] = read_matrix(S, how["name"], gaps=None) if named else S
+        if len({np.shape(S) for S in tables}) > 1:
+            shapes = [np.shape(S) for S in tables]
+            raise ValueError(f"runs must have one shape; got {shapes}")
+        runs = tables
+    return np.asarray(runs, dtype="float64")
 
 
 def _partition(runs, first):

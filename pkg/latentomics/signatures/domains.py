@@ -7,7 +7,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.base import check_choice, check_whole
 from latentomics.data import load
-from latentomics.matrices import aligned_like, read_matrix
+from latentomics.matrices import aligned_like, as_labels, read_matrix
 from latentomics.signatures.channels import correct_opportunities
 from latentomics.signatures.labels import UNLABELLED
 
@@ -140,7 +140,8 @@ def two_domains(
 
 def _of(samples, by, values, name):
     """Return a value for each sample, in the order of these."""
-    return np.asarray(aligned_like(values, samples, name=name, by=by, axes=[0]))
+    values = aligned_like(values, samples, name=name, by=by, axes=[0])
+    return np.array(as_labels(values, name, len(samples)).tolist())
 
 
 def _counts(samples, lines, name):

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from latentomics.arrays import DTYPES, as_numpy
@@ -17,10 +18,10 @@ from latentomics.base import (
     check_whole,
     read_features,
 )
-from latentomics.matrices import as_table, first, names_of, read_matrix
+from latentomics.matrices import aligned, as_table, first, names_of, read_matrix
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
-from latentomics.signatures.labels import read_labels
+from latentomics.signatures.labels import labels_of, read_labels
 from latentomics.signatures.literal import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
 from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
@@ -101,6 +102,29 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Return the most probable class of each sample."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def score(self, X, y, sample_weight=None):
+        """Return the share of the labelled samples in the class predicted.
+
+        Parameters
+        ----------
+        X : array or DataFrame of shape (n_samples, n_features)
+        y : array or Series of shape (n_samples,)
+            Classes, matched to `X` by name; samples without one are left out.
+        sample_weight : array or Series of shape (n_samples,), optional
+            Matched to `X` by name.
+        """
+        X = as_table(X)
+        y, free = labels_of(y, len(X), names_of(X))
+        if sample_weight is not None:
+            sample_weight = aligned(
+                as_table(sample_weight, "sample_weight"),
+                names_of(X),
+                name="sample_weight",
+                by="X",
+            )
+            sample_weight = np.asarray(sample_weight)[~free]
+        return accuracy_score(y, self.predict(X)[~free], sample_weight=sample_weight)
 
     def _look_outside(self, X, profiles):
         found, usual = self._unexplained(X, profiles), self.unexplained_

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from latentomics.matrices import aligned, check_dense
+from latentomics.matrices import aligned, as_objects, check_dense
 
 UNLABELLED = -1
 
@@ -32,8 +32,23 @@ def read_labels(y, n, samples=None):
     ValueError
         If `y` has another length or other names, or does not hold two classes.
     """
+    known, free = labels_of(y, n, samples)
+    classes, labels = np.unique(known, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y must hold at least 2 classes; got 1 class, {classes.item(0)!r}"
+        )
+    codes = np.full(n, UNLABELLED)
+    codes[~free] = labels
+    return classes, codes
+
+
+def labels_of(y, n, samples=None):
+    """Return the labels there are, and which of the samples have none."""
     check_dense(y, "y")
-    y = _column(aligned(y, samples, name="y", by="X"))
+    y = as_objects(aligned(y, samples, name="y", by="X"))
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
     if y.shape != (n,):
         raise ValueError(
             f"y must have a label for each of the {n} samples; got shape {y.shape}"
@@ -49,21 +64,4 @@ def read_labels(y, n, samples=None):
             "y must hold classes, text or whole numbers (Unknown label type: "
             f"continuous); got {wrong!r}"
         )
-    classes, labels = np.unique(known, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"y must hold at least 2 classes; got 1 class, {classes.item(0)!r}"
-        )
-    codes = np.full(n, UNLABELLED)
-    codes[~free] = labels
-    return classes, codes
-
-
-def _column(y):
-    """Return labels as an array, masked ones as None."""
-    if np.ma.isMaskedArray(y):
-        y = np.where(np.ma.getmaskarray(y), None, y.data.astype(object))
-    y = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    return y
+    return known, free

@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.base import check_choice, check_whole
-from latentomics.matrices import aligned_like, read_matrix
+from latentomics.matrices import aligned_like, as_labels, first, read_matrix
 from latentomics.signatures.grid import read_grid, together
 from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.labels import UNLABELLED
@@ -218,11 +218,13 @@ def balance(model, X):
 
 def _groups(groups, y, known, n_splits):
     """Return the group of each sample, once labelled ones can be held out by it."""
-    groups = np.arange(len(y)) if groups is None else np.asarray(groups)
-    if groups.shape != y.shape or pd.isna(groups[known]).any():
+    groups = np.arange(len(y)) if groups is None else groups
+    groups = as_labels(groups, "groups", len(y), gaps=True)
+    missing = known[pd.isna(groups[known])]
+    if len(missing):
         raise ValueError(
-            f"groups must name a group for each of the {len(y)} samples; got shape "
-            f"{groups.shape}, or a gap"
+            "groups must name a group for each labelled sample; got none in row "
+            f"{first(missing)}"
         )
     least = min(len(set(groups[y == c])) for c in np.unique(y[known]))
     n_groups = len(set(groups[known]))

@@ -1,0 +1,24 @@
+"""Which fold each cell line is in, as a user may say it."""
+
+import numpy as np
+
+from latentomics.matrices import aligned_like, as_labels
+
+
+def read_folds(folds, X, by="X"):
+    """Return the fold of each line of `X` as an array of int.
+
+    Raises
+    ------
+    ValueError
+        If `folds` are not whole numbers from 0 up, one for each line, or only one.
+    """
+    folds = aligned_like(folds, X, name="folds", by=by, axes=[0])
+    folds = as_labels(folds, "folds", len(X))
+    for fold in folds:
+        whole = isinstance(fold, int | np.integer) and not isinstance(fold, bool)
+        if not whole or fold < 0:
+            raise ValueError(f"folds must be whole numbers from 0 up; got {fold!r}")
+    if len(set(folds)) < 2:
+        raise ValueError(f"folds must be at least 2; got {len(set(folds))}")
+    return folds.astype(int)
