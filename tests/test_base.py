@@ -1,8 +1,16 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import BaseEstimator
 
-from latentomics.base import check_choice, check_size, check_whole, hold_out
+from latentomics.base import (
+    check_choice,
+    check_size,
+    check_whole,
+    hold_out,
+    read_features,
+)
 from latentomics.matrices import first
 
 
@@ -74,3 +82,45 @@ def test_a_value_is_too_large_where_its_squares_would_overflow(dtype):
         check_size(X * 1.001, dtype)
     # 600 of them, a hundred times as large, are still a finite sum of squares
     assert (100 * X[4, 7]) ** 2 * 600 <= top * (1 + 1e-12)
+
+
+class TestReadFeatures:
+    X = pd.DataFrame([[1.0, 2.0, 3.0]], columns=list("abc"))
+
+    def fitted(self, X):
+        model = BaseEstimator()
+        read_features(model, X)
+        return model
+
+    def test_text_is_taken_in_any_order_only_if_asked_for(self):
+        model, back = self.fitted(self.X), self.X[["c", "b", "a"]]
+        assert_array_equal(
+            read_features(model, back, reset=False, any_order=True), self.X
+        )
+        with pytest.raises(ValueError, match="must be in the same order"):
+            read_features(model, back, reset=False)
+        other = self.X.rename(columns={"a": "z"})
+        with pytest.raises(ValueError, match=r"feature names should match"):
+            read_features(model, other, reset=False, any_order=True)
+
+    def test_names_that_are_no_text_are_taken_in_any_order(self):
+        X = self.X.set_axis([7, 8, 9], axis=1)
+        assert_array_equal(read_features(self.fitted(X), X[[9, 7, 8]], reset=False), X)
+
+    def test_a_later_fit_forgets_the_names_of_an_earlier_one(self):
+        X = self.X.set_axis([7, 8, 9], axis=1)
+        for second in (X.to_numpy(), X[[9, 8, 7]]):
+            model = self.fitted(X)
+            assert_array_equal(read_features(model, second), second)
+            assert_array_equal(read_features(model, second, reset=False), second)
+        model = self.fitted(X)
+        read_features(model, X[[9, 8, 7]])
+        assert_array_equal(read_features(model, X, reset=False), X[[9, 8, 7]])
+
+    def test_a_later_call_does_not_change_the_names(self):
+        X = self.X.set_axis([7, 8, 9], axis=1)
+        model = self.fitted(X)
+        for _ in range(2):
+            assert_array_equal(read_features(model, X[[9, 8, 7]], reset=False), X)
+        read_features(model, X.to_numpy(), reset=False)
+        assert_array_equal(read_features(model, X[[9, 8, 7]], reset=False), X)

@@ -74,7 +74,7 @@ REFUSED = {
     ),
     "folds one": (
         lambda: pretrained_predictions(A6, B6, A6, [0] * 8),
-        "folds must be at least 2; got 1",
+        "folds must be at least 3; got 1",
     ),
     "block of numbers": (
         lambda: scored(block=TRUE6.to_numpy() * 1.0),

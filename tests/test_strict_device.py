@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -10,6 +11,7 @@ from strict_device import NAME, plugged_in
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
 from latentomics.denoise import SoftImpute
+from latentomics.denoise.downstream_network import pretrained_predictions
 from latentomics.sensing import WGANDecoder
 from latentomics.solvers import pursuit
 
@@ -186,3 +188,13 @@ def test_gradients_are_summed_in_the_order_of_the_cpu(crossings, rng):
     one, two = (WGANDecoder(4, device=d, **given).fit(X) for d in ("cpu", NAME))
     for a, b in zip(one.generator_, two.generator_, strict=True):
         assert_array_equal(a, b)
+
+
+def test_a_pretrained_network_predicts_there_what_it_does_here(crossings, rng):
+    F, first, second = (pd.DataFrame(rng.normal(size=(10, p))) for p in (4, 3, 2))
+    given = F, first, second, np.arange(10) % 3
+    here = pretrained_predictions(*given, device="cpu")
+    assert not crossings
+    there = pretrained_predictions(*given, device=NAME)
+    assert crossings["up"]
+    np.testing.assert_allclose(there, here, rtol=1e-9)

@@ -183,7 +183,7 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     ndarray of shape (n_lines, len(drugs))
     """
     F = read_matrix(aligned_like(F, X, name="F", axes=[0]), "F")
-    folds = read_folds(folds, X)
+    folds = read_folds(folds, X, at_least=3)
     X = read_matrix(X, gaps=True)
     check_size(F, "float64", "F")
     check_size(X, "float64")

@@ -103,7 +103,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
     -------
     DataFrame of the shape of `second`
     """
-    folds = read_folds(folds, second, "second")
+    folds = read_folds(folds, second, "second", at_least=3)
 
     def tensors(Y):
         parts = chosen(F, Y.index, "F"), Y

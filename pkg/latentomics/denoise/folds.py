@@ -5,13 +5,13 @@ import numpy as np
 from latentomics.matrices import aligned_like, as_labels
 
 
-def read_folds(folds, X, by="X"):
+def read_folds(folds, X, by="X", at_least=2):
     """Return the fold of each line of `X` as an array of int.
 
     Raises
     ------
     ValueError
-        If `folds` are not whole numbers from 0 up, one for each line, or only one.
+        If `folds` are not whole numbers from 0 up, one for each line, or too few.
     """
     folds = aligned_like(folds, X, name="folds", by=by, axes=[0])
     folds = as_labels(folds, "folds", len(X))
@@ -19,6 +19,6 @@ def read_folds(folds, X, by="X"):
         whole = isinstance(fold, int | np.integer) and not isinstance(fold, bool)
         if not whole or fold < 0:
             raise ValueError(f"folds must be whole numbers from 0 up; got {fold!r}")
-    if len(set(folds)) < 2:
-        raise ValueError(f"folds must be at least 2; got {len(set(folds))}")
+    if len(set(folds)) < at_least:
+        raise ValueError(f"folds must be at least {at_least}; got {len(set(folds))}")
     return folds.astype(int)
