@@ -31,6 +31,12 @@ class TestFilling:
         # 20 sweeps over a fifth of gaps leave 1e-9
         assert_allclose(filled[rows, columns], fit.predict(design), atol=1e-6)
 
+    def test_rounding_chooses_no_number_of_neighbours(self, gappy, monkeypatch):
+        _, X = gappy
+        near = iter([2, 1 + 1e-12, 1, 1])
+        monkeypatch.setattr(ask, "rmse", lambda R: next(near))
+        assert ask.nearest_lines(X, hold_out(~np.isnan(X), 0.1, 0))[1] == "k=10"
+
     @pytest.mark.parametrize("fill", [ask.line_and_drug_means, ask.nearest_lines])
     def test_held_out_cells_are_not_shown(self, gappy, fill):
         _, X = gappy
@@ -105,8 +111,39 @@ class TestElasticNet:
         largest = np.abs((F - F.mean(0)).T @ (y - y.mean())).max() / len(y) / 0.5
         model = ElasticNet(largest * ask.ALPHA_RANGE, l1_ratio=0.5, tol=1e-8).fit(F, y)
         predicted = mean + (F - center) @ B[:, -1]
-        assert_allclose(predicted, model.predict(F), atol=0.02)  # tol is coarse
+        assert_allclose(predicted, model.predict(F), atol=1e-6)
         assert_array_equal(B[:, 0], 0)
+
+    def test_the_path_is_exact_with_more_genes_than_lines(self, rng):
+        F = rng.normal(size=(80, 1)) + rng.normal(size=(80, 200))  # all alike
+        y = F[:, :5].sum(axis=1) + rng.normal(size=80)
+        B, center, mean = ask._path(F, y)
+        largest = np.abs((F - center).T @ (y - mean)).max() / len(y) / 0.5
+        alphas = largest * np.geomspace(1, ask.ALPHA_RANGE, ask.N_ALPHAS)
+        for alpha, b in zip(alphas, B.T, strict=True):
+            fee, left = alpha / 2, y - mean - (F - center) @ b
+            worth = (F - center).T @ left / len(y) - fee * b
+            off = np.where(b, worth - fee * np.sign(b), np.abs(worth) - fee)
+            assert np.abs(off[b != 0]).max(initial=0) < 1e-9 * fee
+            assert off.max() < 1e-9 * fee
+
+    def test_a_drug_without_spread_has_no_weights(self, screen):
+        F, _ = screen
+        B, _, mean = ask._path(F, np.full(80, 0.5))
+        assert_array_equal(B, np.zeros((12, ask.N_ALPHAS)))
+        assert mean == 0.5
+
+    def test_rounding_chooses_no_penalty(self, screen, monkeypatch):
+        F, X = screen
+        X = np.nan_to_num(X)
+        folds = ask.line_folds(len(X))
+        near = iter([2, 1 + 1e-12, 1, 1, 1, 1, 1, 1] * 5)
+        monkeypatch.setattr(ask, "rmse", lambda R: next(near))
+        found = ask.elastic_net_predictions(F, X, ask.as_measured, folds, [0])
+        train = folds != 0
+        fit = train & (folds != 1)
+        B, center, mean = ask._path(F[fit], X[fit, 0])
+        assert_allclose(found[~train, 0], mean + (F[~train] - center) @ B[:, 1])
 
     def test_the_objective_is_the_one_in_the_book(self, screen):
         F, X = screen

@@ -4,6 +4,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.metrics import edge_distance, first_near_best
+from latentomics.metrics.choice import reaches
 
 
 def test_the_least_error_wins_when_it_is_clear():
@@ -83,3 +84,9 @@ def test_a_point_that_is_out_of_the_question_has_an_infinite_error():
 def test_errors_of_any_type_are_taken():
     assert first_near_best(pd.Series([2.0, 1.0], dtype="Float64")) == 1
     assert first_near_best(pd.DataFrame({"a": [2, 1], "b": [0, 1]})).tolist() == [1, 0]
+
+
+def test_a_score_a_millionth_short_reaches_the_bound():
+    scores = np.array([0.9, 0.9 * (1 - 0.9e-6), 0.9 * (1 - 1.1e-6), 1.0, np.nan])
+    assert_array_equal(reaches(scores, 0.9), [True, True, False, True, False])
+    assert_array_equal(reaches(-scores, -0.9)[:4], [True, True, True, False])

@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 
+from latentomics.metrics import edge_distance
 from latentomics.multitask import (
     ElasticNetPerTask,
     InductiveKFold,
@@ -303,3 +304,19 @@ def test_a_drug_that_a_fold_takes_away_is_named(data):
         search.fit(X, Y)
     with pytest.raises(ValueError, match=r"got fewer in column \['c'\]"):
         next(TransductiveKFold().split(Y))
+
+
+@pytest.mark.parametrize("model", [SpyPerTask(), Spy()])
+def test_the_margin_is_that_of_the_errors_that_decide(data, model):
+    grid = [{"level": v} for v in (0.5, 0.0, 1.0)]
+    search = PathSearch(model, grid, n_splits=2).fit(*data)
+    errors = search.errors_ if model.per_task else search.errors_.mean(axis=1)
+    assert_array_equal(search.margin_, np.broadcast_to(edge_distance(errors), 5))
+    alone = PathSearch(model, grid[:1], n_splits=2).fit(*data)
+    assert_array_equal(alone.margin_, np.full(5, np.inf))
+
+
+def test_margins_of_groups_stand_in_the_order_of_the_drugs(data):
+    search = TaskGroups(SpyPerTask(), [{"level": 0.5}, {"level": 0.0}], group_size=2)
+    search.fit(*data)
+    assert_array_equal(search.margin_, edge_distance(search.errors_))

@@ -109,6 +109,36 @@ def test_points_are_ranked_by_stability_then_lines_then_the_criterion():
     assert found.by("pool").criterion == "pool"
 
 
+def test_rounding_ranks_nothing():
+    rows = [  # stability, macro F1, log loss, balance
+        (1, 0.9 - 1e-12, 0.75 - 1e-12, 0.4 + 1e-12, 0.7 - 1e-12),
+        (2, 0.9, 0.80, 0.4, 0.7),
+        (3, 0.5 - 1e-12, 0.80, 0.4, 0.7),
+        (4, 0.5, 0.80, 0.3, 0.9),
+    ]
+    names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]
+    found = Selection(pd.DataFrame(rows, columns=names), {"n_components": None})
+    for criterion in ("lines", "pool"):
+        ranked = found.by(criterion).ranked()
+        assert [p["n_components"] for p in ranked] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("higher", [1e-12, 1e-3])
+def test_of_fits_as_unstable_the_first_is_taken(data, monkeypatch, higher):
+    names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]
+    rows = [(3, 0.9, 1, 0.1, 1), (4, 0.9, 1, 0.2, 1)]
+    found = Selection(pd.DataFrame(rows, columns=names), {"n_components": None})
+    fit = SemiSupervisedNMF.fit
+
+    def made_up(self, X, y):
+        fit(self, X, y).stability_ = 0.3 + higher * (self.n_components == 4)
+        return self
+
+    monkeypatch.setattr(SemiSupervisedNMF, "fit", made_up)
+    _, params = fit_selected(found.by("lines"), SemiSupervisedNMF(**FAST), *data)
+    assert params == {"n_components": 4 if higher > 1e-6 else 3}
+
+
 @pytest.mark.parametrize(("least", "taken"), [(0.0, 4), (0.8, 2), (2.0, 2)])
 def test_the_fit_to_everything_has_to_be_stable_too(data, monkeypatch, least, taken):
     names = ["n_components", "stability", "macro_f1", "log_loss", "balance"]

@@ -112,10 +112,10 @@ class Archs4:
             If a name is not in the file, or comes twice.
         """
         rows, columns = self._places(samples, genes)
-        order, back = np.sort(rows), np.argsort(np.argsort(rows))
+        order = np.sort(rows)
         with self._damage("the file"), self._open() as file:
             part = self._read(file[EXPRESSION], order, columns)
-        return self._table(part[back], rows, columns)
+        return self._table(part[np.searchsorted(order, rows)], rows, columns)
 
     def batches(
         self, size=1000, samples=None, genes=None, random_state=None, progress=None
@@ -181,7 +181,7 @@ class Archs4:
 
     def _read(self, data, rows, columns):
         """Return samples at sorted places and genes at any, in the type of the file."""
-        order = np.argsort(columns)
+        order = np.argsort(columns, kind="stable")
         part = np.empty((len(rows), len(columns)), data.dtype)
         inner = _split(order, np.diff(columns[order] // self._slab_genes) > 0)
         start = 0

@@ -8,20 +8,21 @@ from scipy.stats import binomtest
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.impute import KNNImputer
-from sklearn.linear_model import enet_path
 
 from latentomics.arrays import binary_unit
 from latentomics.base import check_mask, check_size, hold_out
 from latentomics.denoise.folds import read_folds
 from latentomics.denoise.search import CellSearch
 from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
-from latentomics.metrics import clustering_accuracy
+from latentomics.metrics import clustering_accuracy, first_near_best
+from latentomics.solvers.elastic_backends import solve_path
 
 NEIGHBOURS = (5, 10, 20, 40)
 N_LOOPS = 20  # of alternating means; they settle in fewer
 L1_RATIO = 0.5
 N_ALPHAS = 8  # penalties tried
 ALPHA_RANGE = 0.1  # smallest of them, as a share of the largest
+TOL = 1e-6  # of the duality gap, as a share of the loss of no weights
 
 
 def rmse(R):
@@ -67,9 +68,9 @@ def nearest_lines(X, validation):
         model = KNNImputer(n_neighbors=k, weights="distance")
         return model.fit_transform(shown)
 
-    filled = {k: fill(k) for k in NEIGHBOURS}
-    best = min(filled, key=lambda k: rmse((X - filled[k])[validation]))
-    return filled[best], f"k={best}"
+    filled = [fill(k) for k in NEIGHBOURS]
+    best = first_near_best([rmse((X - M)[validation]) for M in filled])
+    return filled[best], f"k={NEIGHBOURS[best]}"
 
 
 def searched(estimator, grid):
@@ -174,7 +175,8 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
     targets : callable
         (X, train) -> what to train on, both arrays in the order of `X`.
     folds : int array of shape (n_lines,)
-        The fold after the one left out decides how strong the penalty is.
+        The fold after the one left out decides how strong the penalty is; of
+        penalties within a millionth of the least error, the strongest is taken.
     drugs : list of int
         Columns of `X` to predict; `targets` may use all.
 
@@ -197,7 +199,7 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
             B, center, mean = _path(F[train][fit], Y[fit, j])
             guess = mean + (F[train][inner] - center) @ B
             errors = [rmse(X[train][inner, j] - column) for column in guess.T]
-            beta = B[:, np.argmin(errors)]
+            beta = B[:, first_near_best(np.nan_to_num(errors))]  # NaN: none measured
             predicted[~train, k] = mean + (F[~train] - center) @ beta
     return predicted
 
@@ -205,10 +207,12 @@ def elastic_net_predictions(F, X, targets, folds, drugs):
 def _path(F, y):
     """Return the coefficients (n_genes, n_alphas) of a path, and both means."""
     center, mean = F.mean(axis=0), y.mean()
-    F, y = F - center, y - mean
+    F, y = np.asfortranarray(F - center), y - mean
     largest = np.abs(F.T @ y).max() / len(y) / L1_RATIO  # from here on all are 0
     alphas = largest * np.geomspace(1, ALPHA_RANGE, N_ALPHAS)
-    _, B, _ = enet_path(F, y, alphas=alphas, l1_ratio=L1_RATIO, tol=1e-2)
+    B = np.zeros((F.shape[1], N_ALPHAS))
+    if largest:
+        B[:, 1:] = solve_path("sklearn", TOL, F, y, L1_RATIO, alphas[1:])
     return B, center, mean
 
 

@@ -16,6 +16,7 @@ from latentomics.base import (
 )
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
 from latentomics.matrices import aligned_like, as_labels, check_dense, read_matrix
+from latentomics.metrics import first_near_best
 
 
 @dataclass
@@ -37,8 +38,8 @@ class Paths:
 
     @property
     def best(self):
-        """Look with the lowest error on the entries held out, the last of equals."""
-        return len(self.error) - 1 - int(np.argmin(self.error[::-1]))
+        """Look with all but the lowest error on the entries held out, the last such."""
+        return len(self.error) - 1 - int(first_near_best(self.error[::-1]))
 
 
 def singular_value_paths(

@@ -34,6 +34,11 @@ def first_near_best(errors):
     return (errors <= _edge(errors)).argmax(axis=0)
 
 
+def reaches(scores, bound):
+    """Say which scores are at least `bound`, a millionth of it short at most."""
+    return scores >= bound - MARGIN * np.abs(bound)
+
+
 def edge_distance(errors):
     """Return how far the nearest error is from the edge of the rule.
 

@@ -8,13 +8,13 @@ import numpy as np
 from scipy import sparse
 
 from latentomics.base import check_choice, check_positive, check_whole
-from latentomics.multitask.elastic_backends import EXTRAS, solve_path
 from latentomics.multitask.regressor import (
     FeaturePath,
     LinearRegressor,
     check_grid,
     falling_fractions,
 )
+from latentomics.solvers.elastic_backends import EXTRAS, solve_path
 
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RIDGE_AS = 0.001  # the l1_ratio whose lam_max stands in for that of 0, infinite

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from latentomics.base import check_choice, check_whole
-from latentomics.metrics import first_near_best
+from latentomics.metrics import edge_distance, first_near_best
 from latentomics.multitask.regressor import MultitaskRegressor
 from latentomics.multitask.splitters import InductiveKFold, TransductiveKFold
 
@@ -51,6 +51,10 @@ class PathSearch(MultitaskRegressor):
         Mean squared error on the cells held out, in variances of the drug.
     choice_ : ndarray of shape (n_tasks,)
         The point chosen for each drug.
+    margin_ : ndarray of shape (n_tasks,)
+        How far the nearest error is from the edge of that millionth, as a share of the
+        least. Above ten times the rounding of the errors no other processor chooses
+        another point. Infinite if there is one point only.
     points_ : DataFrame
         One row per drug: the parameters chosen, and the error there.
     path_ : object
@@ -103,12 +107,14 @@ class PathSearch(MultitaskRegressor):
     def _choose(self, points):
         n_tasks = self.errors_.shape[1]
         if len(points) == 1:
-            self.choice_ = np.zeros(n_tasks, dtype=int)
-        elif self.estimator.per_task:
-            self.choice_ = first_near_best(self.errors_)
+            best, margin = 0, np.inf
         else:
-            best = first_near_best(self.errors_.mean(axis=1))
-            self.choice_ = np.full(n_tasks, best)
+            decides = self.errors_
+            if not self.estimator.per_task:
+                decides = decides.mean(axis=1)
+            best, margin = first_near_best(decides), edge_distance(decides)
+        self.choice_ = np.broadcast_to(best, n_tasks).astype(int)
+        self.margin_ = np.broadcast_to(margin, n_tasks).astype(float)
         drugs = getattr(self, "task_names_in_", range(n_tasks))
         chosen = pd.DataFrame([points[c] for c in self.choice_], index=drugs)
         chosen["error"] = self.errors_[self.choice_, np.arange(n_tasks)]

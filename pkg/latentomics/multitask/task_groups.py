@@ -35,7 +35,7 @@ class TaskGroups(PathSearch):
     ----------
     errors_ : ndarray of shape (n_points, n_tasks)
         As in :class:`PathSearch`, put together from the groups, like those that follow.
-    choice_ : ndarray of shape (n_tasks,)
+    choice_, margin_ : ndarray of shape (n_tasks,)
     points_ : DataFrame
     coef_ : ndarray of shape (n_features, n_tasks)
     intercept_ : ndarray of shape (n_tasks,)
@@ -82,16 +82,17 @@ class TaskGroups(PathSearch):
         cuts = range(self.group_size, len(order), self.group_size)
         self.groups_ = np.split(order, list(cuts))
         self.searches_ = [PathSearch(**given).fit(X, Y[:, g]) for g in self.groups_]
-        self.errors_, self.choice_ = self._joined("errors_"), self._joined("choice_")
+        for name in ("errors_", "choice_", "margin_"):
+            setattr(self, name, self._joined(name))
         points = pd.concat([search.points_ for search in self.searches_])
         drugs = getattr(self, "task_names_in_", range(len(order)))
-        self.points_ = points.iloc[np.argsort(order)].set_axis(drugs)
+        self.points_ = points.iloc[np.argsort(order, kind="stable")].set_axis(drugs)
         return self
 
     def _joined(self, name):
         """Return an attribute of all groups, its last axis in the order of Y."""
         parts = [getattr(search, name) for search in self.searches_]
-        back = np.argsort(np.concatenate(self.groups_))
+        back = np.argsort(np.concatenate(self.groups_), kind="stable")
         return np.concatenate(parts, axis=-1)[..., back]
 
     @property

@@ -104,7 +104,9 @@ def _partition(runs, first):
         before, labels = labels, np.stack([_matched(centroids, S) for S in runs])
         if before is not None and np.array_equal(before, labels):
             break
-        ordered = np.take_along_axis(runs, labels.argsort(axis=1)[:, :, None], axis=1)
+        ordered = np.take_along_axis(
+            runs, labels.argsort(axis=1, kind="stable")[:, :, None], axis=1
+        )
         centroids = ordered.mean(axis=0)
     return centroids, labels
 
@@ -112,7 +114,7 @@ def _partition(runs, first):
 def _matched(centroids, S):
     """Return the centroid of each signature, all different."""
     rows, columns = linear_sum_assignment(cosine(S, centroids), maximize=True)
-    return columns[np.argsort(rows)]
+    return columns[np.argsort(rows, kind="stable")]
 
 
 def _silhouettes(runs, labels):

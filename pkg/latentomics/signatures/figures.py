@@ -153,7 +153,7 @@ def plot_exposures(ax, exposures, *, groups=None):
 
 def _sorted(block):
     """Return samples by the signature that is the largest in their group."""
-    return block.sort_values(block.mean().idxmax(), ascending=False)
+    return block.sort_values(block.mean().idxmax(), ascending=False, kind="stable")
 
 
 def plot_selection(ax, table, *, chosen=None, least=None):
@@ -201,7 +201,7 @@ def plot_front(ax, table, *, chosen=None, least=None):
     least : float, optional
         Stability below which none is chosen, a dotted line.
     """
-    front = table[table["front"]].sort_values("stability")
+    front = table[table["front"]].sort_values("stability", kind="stable")
     ax.plot(table["stability"], table["log_loss"], "o", color="0.6", ms=4)
     ax.plot(front["stability"], front["log_loss"], "o-", color=style.BLUE, ms=4)
     if chosen is not None:

@@ -12,13 +12,14 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from latentomics.base import check_choice, check_whole
 from latentomics.matrices import aligned_like, as_labels, first, read_matrix
+from latentomics.metrics.choice import first_near_best, reaches
 from latentomics.signatures.grid import read_grid, together
 from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.labels import UNLABELLED
 
 CRITERIA = ("lines", "pool")
+UNKNOWN = 1e300  # an error that comes last
 SLACK = 0.05  # of macro F1 on lines, that the pool may cost
-DECIMALS = 6  # of scores; what agrees to so many is a tie
 # the paper's, but for lam_2: it stops at .01, where the classifier is still too sure
 GRID = {
     "n_components": (5, 6, 7),
@@ -58,19 +59,22 @@ class Selection:
     def ranked(self):
         """Return the parameters of all points, the one to take first.
 
-        Scores that agree to six decimals tie: the earlier point of the grid leads.
+        Of scores within a millionth the earlier point of the grid leads.
         """
-        table = self.table.drop(columns=list(self.params)).round(DECIMALS)
-        steady = table["stability"] >= self.min_stability
-        score = -table["log_loss"]
-        near = steady
+        table = self.table
+        steady = reaches(table["stability"], self.min_stability)
+        errors, near = table["log_loss"], steady
         if self.criterion == "pool":
-            score, f1 = table["balance"], table["macro_f1"]
-            near = steady & (f1 >= round(f1[steady].max() - SLACK, DECIMALS))
-        score = score.where(steady, table["stability"])
-        keys = pd.DataFrame({"near": near, "steady": steady, "score": score})
-        order = keys.sort_values(list(keys), ascending=False, kind="stable").index
-        columns = [self.table.loc[order, name].tolist() for name in self.params]
+            errors, f1 = -table["balance"], table["macro_f1"]
+            near = steady & reaches(f1, f1[steady].max() - SLACK)
+        errors = errors.where(steady, -table["stability"]).to_numpy()
+        errors = np.nan_to_num(errors, nan=UNKNOWN)
+        order = []
+        for kind in (near, steady & ~near, ~steady):
+            left = np.flatnonzero(kind).tolist()
+            while left:
+                order.append(left.pop(first_near_best(errors[left])))
+        columns = [table[name].iloc[order].tolist() for name in self.params]
         return [
             dict(zip(self.params, v, strict=True)) for v in zip(*columns, strict=True)
         ]
@@ -102,7 +106,7 @@ def fit_selected(selection, estimator, X, y):
         if model.stability_ >= selection.min_stability:
             return model, params
         fits.append((model, params))
-    return max(fits, key=lambda fit: fit[0].stability_)
+    return fits[first_near_best([-model.stability_ for model, _ in fits])]
 
 
 def select(

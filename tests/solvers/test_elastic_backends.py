@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
-from latentomics.multitask.elastic_backends import BACKENDS, settled, solve_path
+from latentomics.solvers import elastic_backends
+from latentomics.solvers.elastic_backends import BACKENDS, gap, settled, solve_path
 
 
 @pytest.fixture
@@ -74,6 +75,41 @@ def test_twins_share_in_the_lasso(drug):
     found = settled(X, y, 1.0, 0.1, start)
     assert_allclose(found[[0, -1]], w[0] / 2, rtol=1e-9)
     assert_allclose(found[1:-1], w[1:], atol=1e-11)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.0])
+def test_the_gap_is_that_of_the_dual(drug, ratio, rng):
+    X, y = drug
+    n, lam = len(y), 0.1
+    best = solve_path("celer", 1e-10, X, y, ratio, np.array([lam]))[:, 0]
+
+    def loss(w):  # eq-elastic-net
+        price = ratio * np.abs(w).sum() + (1 - ratio) / 2 * (w @ w)
+        return np.square(y - X @ w).sum() / (2 * n) + lam * price
+
+    zero = loss(0 * best)
+    assert abs(gap(X, y, ratio, lam, best)) < 1e-12
+    for size in (1e-3, 1e-1, 1):
+        w = best + size * rng.normal(size=len(best))
+        assert gap(X, y, ratio, lam, w) >= (loss(w) - loss(best)) / zero  # a bound
+    top = np.abs(X.T @ y).max() / n / ratio
+    assert abs(gap(X, y, ratio, 1.1 * top, 0 * best)) < 1e-12
+
+
+def test_weights_within_the_tolerance_are_no_reason_to_warn(drug, monkeypatch):
+    X, y = drug
+    lams = np.array([0.2])
+    w = solve_path("celer", 1e-10, X, y, 0.5, lams)
+    near = w + 1e-5 * np.sign(X.T @ y)[:, None]  # of which none is 0
+    monkeypatch.setattr(elastic_backends, "ROUNDS", 0)  # none becomes exact
+    for name in ("celer", "sklearn"):
+        monkeypatch.setitem(BACKENDS, name, lambda *given: near)
+    size = gap(X, y, 0.5, 0.2, near[:, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solve_path("celer", 1.01 * size, X, y, 0.5, lams)
+    with pytest.warns(ConvergenceWarning, match="was not reached"):
+        solve_path("celer", 0.99 * size, X, y, 0.5, lams)
 
 
 @pytest.mark.parametrize(
