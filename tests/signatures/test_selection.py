@@ -106,6 +106,8 @@ def test_points_are_ranked_by_stability_then_lines_then_the_criterion():
 
     assert order("pool") == [4, 2, 3, 5, 1]
     assert order("lines") == [3, 2, 4, 5, 1]
+    found.table["balance"] = found.table["balance"].replace(0.99, 0.5)
+    assert order("pool") == [4, 2, 3, 5, 1]  # stability before balance
     assert found.by("pool").criterion == "pool"
 
 

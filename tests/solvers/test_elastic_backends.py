@@ -94,6 +94,7 @@ def test_the_gap_is_that_of_the_dual(drug, ratio, rng):
         assert gap(X, y, ratio, lam, w) >= (loss(w) - loss(best)) / zero  # a bound
     top = np.abs(X.T @ y).max() / n / ratio
     assert abs(gap(X, y, ratio, 1.1 * top, 0 * best)) < 1e-12
+    assert_allclose(gap(X, y, ratio, 0.4 * top, 0 * best), 0.6**2)  # by hand
 
 
 def test_weights_within_the_tolerance_are_no_reason_to_warn(drug, monkeypatch):
