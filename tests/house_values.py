@@ -265,4 +265,4 @@ FIT_WITH = {
     ("ResidualThresholdedDMF", "fdr"): lambda X: ((X,), {"groups": X[:, 1] > 6}),
 }
 # Must not change the answer; what they do is tested in other places
-SILENT = {"device": "cpu", "progress": list}
+SILENT = {"device": "cpu", "progress": list, "backend": "sklearn"}  # exact weights

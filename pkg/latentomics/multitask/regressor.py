@@ -62,21 +62,21 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """Return `X` as a finite matrix; ``reset=False`` compares it with the fit's."""
         return read_features(self, X, **how)
 
-    def score(self, X, Y, sample_weight=None):
+    def score(self, X, y, sample_weight=None):
         """Return the coefficient of determination R² of `predict`, as scikit-learn's.
 
         Parameters
         ----------
         X : array or DataFrame of shape (n_samples, n_features)
-        Y : array or DataFrame of shape (n_samples, n_tasks)
-            Without gaps. Rows are matched to `X`, columns to the fit, by name.
+        y : array or DataFrame of shape (n_samples, n_tasks)
+            Responses, called so for scikit-learn. Without gaps. Rows are matched to `X`, columns to the fit, by name.
         sample_weight : array or Series of shape (n_samples,), optional
             Matched to `X` by name.
         """
         check_is_fitted(self)
         X = as_table(X)
         check_shape(X)
-        Y = self._aligned_rows(as_table(Y, "Y"), len(X), names_of(X))
+        Y = self._aligned_rows(as_table(y, "Y"), len(X), names_of(X))
         drugs = getattr(self, "task_names_in_", None)
         if not self._one_task:
             Y = aligned(Y, drugs, name="Y", by="Y of the fit", axis=1)
