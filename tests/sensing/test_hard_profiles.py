@@ -47,5 +47,5 @@ def test_a_sample_without_signal_has_a_finite_answer(answer, measured):
     X = measured[0]
     found = answer(X, np.zeros((2, 20)))
     assert np.isfinite(found).all()
-    # two rows of one product may round apart, and a search in float32 keeps seven digits
+    # rows of one product round apart, and a search in float32 keeps seven digits
     np.testing.assert_allclose(found[0], found[1], atol=1e-6 * np.abs(found).max())

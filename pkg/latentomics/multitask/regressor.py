@@ -69,7 +69,8 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array or DataFrame of shape (n_samples, n_features)
         y : array or DataFrame of shape (n_samples, n_tasks)
-            Responses, called so for scikit-learn. Without gaps. Rows are matched to `X`, columns to the fit, by name.
+            Responses, called so for scikit-learn. Without gaps. Rows are matched to
+            `X`, columns to the fit, by name.
         sample_weight : array or Series of shape (n_samples,), optional
             Matched to `X` by name.
         """
