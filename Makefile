@@ -73,5 +73,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "making .venv with $$($(PYTHON) --version): some minutes, once"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
-	  $(TORCH) -e '.[data,multitask,rerun,book,test]'
+	  $(TORCH) -e '.[data,rerun,book,test]'
 	@touch $@

@@ -126,12 +126,7 @@ OTHER = {
     "NearestDrug": {"min_lines": 18},
     "DrugAndLineEffects": {"penalty": 4.0},
     "ResponseSoftImpute": {**LOOP, "lam": 2.0},
-    "ElasticNetPerTask": {
-        "l1_ratio": 0.9,
-        "lam": 0.2,
-        "tol": 0.3,
-        "backend": "sklearn",
-    },
+    "ElasticNetPerTask": {"l1_ratio": 0.9, "lam": 0.2},
     "KBMTL": {
         "n_components": 2,
         "width": 0.7,
@@ -265,4 +260,4 @@ FIT_WITH = {
     ("ResidualThresholdedDMF", "fdr"): lambda X: ((X,), {"groups": X[:, 1] > 6}),
 }
 # Must not change the answer; what they do is tested in other places
-SILENT = {"device": "cpu", "progress": list, "backend": "sklearn"}  # exact weights
+SILENT = {"device": "cpu", "progress": list}

@@ -48,7 +48,6 @@ BAD_VALUES = {
     "l1_ratio": ([-0.1, 1.1, np.nan, "1", None], "a number from 0 to 1"),
     ("ElasticNetPerTask", "tol"): POSITIVE,
     "solver": CHOICE,
-    "backend": CHOICE,
     "setting": CHOICE,
     "min_lines": ([2, 5.5, None, "9"], "a whole number from 3 up"),
     "n_splits": ([1, 2.5, None, "9"], "a whole number from 2 up"),

@@ -24,7 +24,7 @@ FEWER = 0.2  # then the baseline follows
 NO_DEVICE = {
     "BlendedDecoder": "its decoders have theirs",
     "DrugAndLineEffects": "one small system of equations",
-    "ElasticNetPerTask": "celer, scikit-learn and glmnet run on the CPU",
+    "ElasticNetPerTask": "its sets of signs are followed on the CPU",
     "GaussianMeasurement": "draws a matrix",
     "NearestDrug": "correlations of a table with gaps",
     "PooledMeasurement": "draws a matrix",

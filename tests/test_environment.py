@@ -13,12 +13,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
-UNASKED = {"fast"}  # under the GPL: for who asks for it, neither pinned nor installed
-EXTRAS = {
-    name: asked
-    for name, asked in PROJECT["optional-dependencies"].items()
-    if name not in UNASKED
-}
+EXTRAS = PROJECT["optional-dependencies"]
 ASKED = sorted({*PROJECT["dependencies"], *(r for e in EXTRAS.values() for r in e)})
 PINS = [
     line

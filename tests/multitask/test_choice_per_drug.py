@@ -36,7 +36,7 @@ def alone(X, y, point, train, test):
 
 def test_each_drug_chooses_what_it_would_alone(data):
     X, Y = data
-    model = ElasticNetPerTask(tol=1e-9)
+    model = ElasticNetPerTask()
     search = PathSearch(model, GRID, setting="inductive", n_splits=3).fit(X, Y)
     folds, lines = list(InductiveKFold(3).split(X)), np.arange(40)
     for t, y in enumerate(Y.T):

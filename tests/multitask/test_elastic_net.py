@@ -1,5 +1,4 @@
 import re
-import sys
 
 import cvxpy as cp
 import numpy as np
@@ -12,15 +11,6 @@ from latentomics.multitask.elastic_net import (
     ElasticNetPerTask,
     elastic_net_grid,
 )
-
-TIGHT = {"tol": 1e-10}
-BACKENDS = ["celer", "sklearn", "glmnet"]
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request):
-    pytest.importorskip(request.param)
-    return request.param
 
 
 @pytest.fixture
@@ -49,26 +39,25 @@ def objectives(X, Y, fit):
 
 
 @pytest.mark.parametrize("ratio", [0.001, 0.3, 1.0])
-def test_the_solution_satisfies_the_optimality_conditions(data, backend, ratio):
+def test_the_solution_satisfies_the_optimality_conditions(data, ratio):
     X, Y = data
-    lam = 0.2 * ElasticNetPerTask(ratio, backend=backend).fit(X, Y[:, [0]]).lam_max_[0]
-    fit = ElasticNetPerTask(ratio, lam, backend=backend, tol=1e-11).fit(X, Y[:, [0]])
+    lam = 0.2 * ElasticNetPerTask(ratio).fit(X, Y[:, [0]]).lam_max_[0]
+    fit = ElasticNetPerTask(ratio, lam).fit(X, Y[:, [0]])
     y, w = Y[:, 0], fit.coef_[:, 0]
     seen = ~np.isnan(y)
     residual = y[seen] - X[seen] @ w - fit.intercept_[0]
     assert abs(residual.sum()) < 1e-10  # the intercept is free
     slope = X[seen].T @ residual / seen.sum() - lam * (1 - ratio) / y[seen].std() * w
     bound = lam * ratio
-    # celer leaves rounding in the zeros of a ratio near 0, where all weights count
-    assert_allclose(slope[w != 0], bound * np.sign(w[w != 0]), atol=1e-4 * lam)
-    assert np.all(np.abs(slope) <= bound + 1e-4 * lam)
+    assert_allclose(slope[w != 0], bound * np.sign(w[w != 0]), atol=1e-9 * lam)
+    assert np.all(np.abs(slope) <= bound + 1e-9 * lam)
     assert (w == 0).any() or ratio < 0.1
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.4, 1.0])
-def test_agrees_with_a_convex_solver(data, backend, ratio):
+def test_agrees_with_a_convex_solver(data, ratio):
     X, Y = data
-    fit = ElasticNetPerTask(ratio, 0.3, backend=backend, **TIGHT).fit(X, Y)
+    fit = ElasticNetPerTask(ratio, 0.3).fit(X, Y)
     for y, value in zip(Y.T, objectives(X, Y, fit), strict=True):
         seen = ~np.isnan(y)
         w, b, s = cp.Variable(15), cp.Variable(), y[seen].std()
@@ -79,28 +68,9 @@ def test_agrees_with_a_convex_solver(data, backend, ratio):
         assert_allclose(value / s**2, best, rtol=1e-7)
 
 
-@pytest.mark.parametrize("tol", [1e-2, 1e-3, 1e-5])
-def test_tol_bounds_how_far_the_objective_is_from_the_least(rng, backend, tol):
-    X = rng.normal(size=(50, 300)) + rng.normal(size=(50, 1))
-    Y = X[:, :5].sum(axis=1, keepdims=True) + rng.normal(size=(50, 1))
-    lam = 0.02 * ElasticNetPerTask().fit(X, Y).lam_max_[0]
-    best = ElasticNetPerTask(lam=lam, tol=1e-9).fit(X, Y)
-    fit = ElasticNetPerTask(lam=lam, tol=tol, backend=backend).fit(X, Y)
-    excess = objectives(X, Y, fit) - objectives(X, Y, best)
-    assert -1e-8 <= excess[0] / (Y.var() / 2) <= tol
-
-
-def test_a_smaller_tol_is_closer(rng):
-    X = rng.normal(size=(50, 300)) + rng.normal(size=(50, 1))
-    Y = X[:, :5].sum(axis=1, keepdims=True) + rng.normal(size=(50, 1))
-    fits = [ElasticNetPerTask(lam=0.05, tol=t).fit(X, Y) for t in (1e-9, 1e-5, 1e-1)]
-    best, near, far = (objectives(X, Y, fit)[0] for fit in fits)
-    assert best <= near < far
-
-
-def test_ridge_is_the_closed_form(data, backend):
+def test_ridge_is_the_closed_form(data):
     X, Y = data
-    fit = ElasticNetPerTask(0, 0.7, backend=backend).fit(X, Y)
+    fit = ElasticNetPerTask(0, 0.7).fit(X, Y)
     for t, y in enumerate(Y.T):
         seen = ~np.isnan(y)
         Xc, yc = X[seen] - X[seen].mean(0), y[seen] - y[seen].mean()
@@ -111,17 +81,16 @@ def test_ridge_is_the_closed_form(data, backend):
 def test_the_elastic_net_tends_to_ridge(data):
     X, Y = data
     ridge = ElasticNetPerTask(0, 0.7).fit(X, Y)
-    near = ElasticNetPerTask(1e-6, 0.7, tol=1e-12, backend="sklearn").fit(X, Y)
+    near = ElasticNetPerTask(1e-6, 0.7).fit(X, Y)
     assert_allclose(near.coef_ / Y[0], ridge.coef_ / Y[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("ratio", [0.2, 1.0])
-def test_lam_max_is_the_least_lam_with_no_weights(data, backend, ratio):
+def test_lam_max_is_the_least_lam_with_no_weights(data, ratio):
     X, Y = data
     for t, lam in enumerate(ElasticNetPerTask(ratio).fit(X, Y).lam_max_):
         at, below, above = (
-            ElasticNetPerTask(ratio, lam * f, backend=backend, tol=1e-8).fit(X, Y)
-            for f in (1, 0.99, 1.5)
+            ElasticNetPerTask(ratio, lam * f).fit(X, Y) for f in (1, 0.99, 1.5)
         )
         assert not at.coef_[:, t].any()
         assert not above.coef_[:, t].any()
@@ -129,56 +98,44 @@ def test_lam_max_is_the_least_lam_with_no_weights(data, backend, ratio):
         assert_allclose(at.intercept_[t], np.nanmean(Y[:, t]))
 
 
-def test_a_gap_is_a_line_left_out_for_that_drug_only(data, backend):
+def test_a_gap_is_a_line_left_out_for_that_drug_only(data):
     X, Y = data
-    fit = ElasticNetPerTask(lam=0.2, backend=backend).fit(X, Y)
+    fit = ElasticNetPerTask(lam=0.2).fit(X, Y)
     for t, y in enumerate(Y.T):
         seen = ~np.isnan(y)
-        alone = ElasticNetPerTask(lam=0.2, backend=backend).fit(X[seen], y[seen])
+        alone = ElasticNetPerTask(lam=0.2).fit(X[seen], y[seen])
         assert_array_equal(alone.coef_[:, 0], fit.coef_[:, t])
         assert_allclose(alone.predict(X), fit.predict(X)[:, t], rtol=1e-12)
 
 
 @pytest.mark.parametrize("ratio", [0, 0.5, 1])
 @pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
-def test_units_of_the_responses_pass_through(data, backend, scale, ratio):
+def test_units_of_the_responses_pass_through(data, scale, ratio):
     X, Y = data
-    one = ElasticNetPerTask(ratio, 0.2, backend=backend).fit(X, Y)
-    other = ElasticNetPerTask(ratio, 0.2 * scale, backend=backend).fit(X, Y * scale)
+    one = ElasticNetPerTask(ratio, 0.2).fit(X, Y)
+    other = ElasticNetPerTask(ratio, 0.2 * scale).fit(X, Y * scale)
     assert_allclose(other.coef_, one.coef_ * scale, rtol=1e-9)
     assert_allclose(other.intercept_, one.intercept_ * scale, rtol=1e-9)
     assert_allclose(other.lam_max_, one.lam_max_ * scale, rtol=1e-9)
 
 
-@pytest.mark.parametrize("ratio", [0.3, 1.0])
-def test_backends_agree(data, ratio):
+def test_the_path_is_the_single_fits(data):
     X, Y = data
-    fits = []
-    for name in BACKENDS:
-        if name == "glmnet":
-            pytest.importorskip(name)
-        fits.append(ElasticNetPerTask(ratio, 0.3, backend=name, **TIGHT).fit(X, Y))
-    for other in fits[1:]:
-        assert_allclose(other.predict(X), fits[0].predict(X), rtol=1e-4, atol=1e-4)
-
-
-def test_the_path_is_the_single_fits(data, backend):
-    X, Y = data
-    model = ElasticNetPerTask(backend=backend, **TIGHT)
+    model = ElasticNetPerTask()
     grid = elastic_net_grid((0, 0.3, 1), n_lams=4, eps=0.05)
     path = model.fit_path(X, Y, grid)
     assert path.points == grid
     for k, point in enumerate(grid):
         for t in range(4):
-            single = ElasticNetPerTask(point["l1_ratio"], 1, backend=backend, **TIGHT)
+            single = ElasticNetPerTask(point["l1_ratio"], 1)
             single.set_params(lam=path.lams[k, t]).fit(X, Y)
             lam_max = single.lam_max_[t]
             assert_allclose(path.lams[k, t], point["fraction"] * lam_max)
             scale = np.nanstd(Y[:, t])
             w = path.coefs[t][:, [k]].toarray()[:, 0]
-            assert_allclose(w / scale, single.coef_[:, t] / scale, atol=1e-4)
+            assert_allclose(w / scale, single.coef_[:, t] / scale, atol=1e-11)
             b = path.intercepts[k, t]
-            assert_allclose(b / scale, single.intercept_[t] / scale, atol=1e-3)
+            assert_allclose(b / scale, single.intercept_[t] / scale, atol=1e-10)
 
 
 def test_the_path_predicts_what_its_weights_say(data):
@@ -228,17 +185,17 @@ def test_each_drug_has_a_lam_max_of_its_own(data):
 
 
 @pytest.mark.parametrize("ratio", [0, 0.5])
-def test_constant_features_and_responses_have_no_weight(data, backend, ratio):
+def test_constant_features_and_responses_have_no_weight(data, ratio):
     X, Y = data
     X[:, 3], Y[:, 1] = 0.1, np.where(np.isnan(Y[:, 1]), np.nan, 0.1)
-    fit = ElasticNetPerTask(ratio, 0.01, backend=backend).fit(X, Y)
+    fit = ElasticNetPerTask(ratio, 0.01).fit(X, Y)
     assert not fit.coef_[3].any()
     assert not fit.coef_[:, 1].any()
     assert fit.coef_[:, [0, 2, 3]].any(axis=0).all()
     assert fit.lam_max_[1] == 0
     assert_allclose(fit.predict(X)[:, 1], 0.1, rtol=1e-14)
     grid = elastic_net_grid((ratio,), n_lams=3)
-    path = ElasticNetPerTask(backend=backend).fit_path(X, Y, grid)
+    path = ElasticNetPerTask().fit_path(X, Y, grid)
     assert path.coefs[1].nnz == 0
     assert_allclose(path.intercepts[:, 1], 0.1, rtol=1e-14)
 
@@ -251,20 +208,20 @@ def test_a_rounding_error_is_no_variance(data):
     assert fit.lam_max_ == 0
 
 
-def test_features_that_are_all_constant_leave_the_mean(data, backend):
+def test_features_that_are_all_constant_leave_the_mean(data):
     Y = data[1]
-    fit = ElasticNetPerTask(backend=backend).fit(np.full((40, 3), 0.1), Y)
+    fit = ElasticNetPerTask().fit(np.full((40, 3), 0.1), Y)
     assert not fit.coef_.any()
     assert_allclose(fit.intercept_, np.nanmean(Y, axis=0))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("n_lines", [1, 2, 3])
-def test_few_measured_lines_will_do(data, backend, n_lines):
+def test_few_measured_lines_will_do(data, n_lines):
     X, Y = data
     Y[n_lines:, 0] = np.nan
     Y[:n_lines, 0] = [1.0, 4.0, 2.0][:n_lines]
-    model = ElasticNetPerTask(lam=0.001, backend=backend, tol=1e-8).fit(X, Y)
+    model = ElasticNetPerTask(lam=0.001).fit(X, Y)
     assert_allclose(model.predict(X[:n_lines])[:, 0], Y[:n_lines, 0], atol=0.05)
     path = model.fit_path(X, Y, elastic_net_grid((0.0, 1.0), n_lams=5))
     assert np.isfinite(path.predict(X)).all()
@@ -279,7 +236,7 @@ def test_one_response_may_come_as_a_vector(data):
     )
 
 
-@pytest.mark.parametrize("parameter", ["l1_ratio", "lam", "tol"])
+@pytest.mark.parametrize("parameter", ["l1_ratio", "lam"])
 def test_every_parameter_matters(rng, parameter):
     X, Y = rng.normal(size=(50, 300)), rng.normal(size=(50, 2))
     one = ElasticNetPerTask(lam=0.05).fit(X, Y)
@@ -287,11 +244,11 @@ def test_every_parameter_matters(rng, parameter):
     assert not np.allclose(other.coef_, one.coef_)
 
 
-def test_nothing_of_the_caller_is_changed(data, backend):
+def test_nothing_of_the_caller_is_changed(data):
     X, Y = np.asfortranarray(data[0]), data[1]
     before = X.copy(), Y.copy()
-    ElasticNetPerTask(backend=backend).fit(X, Y)
-    ElasticNetPerTask(backend=backend).fit_path(X, Y, elastic_net_grid(n_lams=2))
+    ElasticNetPerTask().fit(X, Y)
+    ElasticNetPerTask().fit_path(X, Y, elastic_net_grid(n_lams=2))
     assert_array_equal(X, before[0])
     assert_array_equal(Y, before[1])
 
@@ -303,8 +260,6 @@ def test_nothing_of_the_caller_is_changed(data, backend):
         ({"l1_ratio": 1.1}, "l1_ratio must be a number from 0 to 1; got 1.1"),
         ({"l1_ratio": True}, "l1_ratio must be a number from 0 to 1; got True"),
         ({"lam": 0}, "lam must be a positive number; got 0"),
-        ({"tol": 0}, "tol must be a positive number; got 0"),
-        ({"backend": "R"}, "backend must be one of ('celer', 'glmnet', 'sklearn')"),
     ],
 )
 def test_a_bad_parameter_is_said(data, given, message):
@@ -331,18 +286,3 @@ def test_a_bad_grid_is_said(data, grid, message):
 def test_a_bad_size_of_the_grid_is_said(given):
     with pytest.raises(ValueError, match=f"{next(iter(given))} must be"):
         elastic_net_grid(**given)
-
-
-@pytest.mark.parametrize(
-    ("name", "extra"), [("celer", "multitask"), ("glmnet", "fast")]
-)
-def test_a_missing_backend_is_said(data, monkeypatch, name, extra):
-    monkeypatch.setitem(sys.modules, name, None)
-    message = re.escape(
-        f"{name} is needed for this; install it with `pip install "
-        f"'latentomics[{extra}]'`"
-    )
-    with pytest.raises(ImportError, match=message):
-        ElasticNetPerTask(backend=name).fit(*data)
-    with pytest.raises(ImportError, match=message):
-        ElasticNetPerTask(backend=name).fit_path(*data)

@@ -31,7 +31,7 @@ ONCE_AND_TWICE = {
         for solver in SOLVERS
     },
     "fractions": 2 * [PathSearch(TraceNormRegressor(**TIGHT), [{"fraction": 0.3}])],
-    "mean loss": 2 * [ElasticNetPerTask(**TIGHT)],
+    "mean loss": 2 * [ElasticNetPerTask()],
     # L twice has the square root of 2 of its trace norm
     "stacked": [ResponseSoftImpute(lam, **TIGHT) for lam in (1.0, 2.0**0.5)],
     "an effect for each": 2 * [DrugAndLineEffects(0.7)],

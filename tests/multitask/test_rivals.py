@@ -55,7 +55,7 @@ def test_the_mean_is_that_of_the_cells_not_held_out(made, setting):
 
 
 def test_every_argument_reaches_its_methods(made):
-    given = {"ratios": (0.2, 0.7), "n_lams": 20, "backend": "sklearn"}
+    given = {"ratios": (0.2, 0.7), "n_lams": 20}
     found = rivals(made.X, "transductive", **given, random_state=7, device="cpu")
     search = {name: method for name, (method, _) in found.items()}
     fractions = np.geomspace(1, 0.01, 20)
@@ -64,7 +64,6 @@ def test_every_argument_reaches_its_methods(made):
     points = [(p["l1_ratio"], p["fraction"]) for p in search["elastic_net"].grid]
     assert_allclose(points, [(ratio, f) for ratio in (0.2, 0.7) for f in fractions])
     assert len({p["fraction"] for p in search["hybrid"].grid}) == 20 // 5
-    assert search["elastic_net"].estimator.backend == "sklearn"
     assert search["kbmtl"].estimator.random_state == 7
     knobs = [method.estimator.get_params() for method in search.values()]
     assert [k["device"] for k in knobs if "device" in k] == ["cpu"] * 6

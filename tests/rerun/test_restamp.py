@@ -177,8 +177,25 @@ def test_the_part_must_be_stated_and_stored():
         part_of(stamp, {"seed": 1}, known)
     with pytest.raises(ValueError, match="seed must be one of 0, 1, which .* got 2"):
         part_of(stamp, {"seed": 2, "word": "a"}, known)
-    with pytest.raises(ValueError, match="must have the parameters .* got no lam: run"):
-        part_of(stamp | {"notebook": "12-toy"}, {"seed": 1}, known[:2])
+
+
+def test_a_parameter_that_is_gone_may_not_tell_runs_apart():
+    stamp = {"parameters": {"seed": [0, 1], "word": ["a", "b"], "lam": 2.0}}
+    stamp["notebook"] = "12-toy"
+    known = ["seed", "word"]
+    assert part_of(stamp, {"seed": 1, "word": "a"}, known) == {"seed": 1, "word": "a"}
+    with pytest.raises(ValueError, match="by which .* got no word: run everything"):
+        part_of(stamp, {"seed": 1}, ["seed", "lam"])
+
+
+def test_a_proof_tells_which_parameter_is_gone(stored, make_run, results):
+    for path in results.glob("*.json"):
+        stamp = json.loads(path.read_text())
+        stamp["parameters"]["solver"] = "old"
+        write_json(path, stamp)
+    restamp(make_run("x = 2", 0, ROWS.format(0.5)), stamps(results)[1], results)
+    assert stamps(results)[0]["restamped"][0]["part"] == {"seed": 0, "solver": None}
+    assert stamps(results)[0]["parameters"]["solver"] == "old"
 
 
 def test_an_unknown_table_is_refused(stored, results):

@@ -15,14 +15,13 @@ from latentomics.denoise.folds import read_folds
 from latentomics.denoise.search import CellSearch
 from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
 from latentomics.metrics import clustering_accuracy, first_near_best
-from latentomics.solvers.elastic_backends import solve_path
+from latentomics.solvers.feature_sign import elastic_net_path
 
 NEIGHBOURS = (5, 10, 20, 40)
 N_LOOPS = 20  # of alternating means; they settle in fewer
 L1_RATIO = 0.5
 N_ALPHAS = 8  # penalties tried
 ALPHA_RANGE = 0.1  # smallest of them, as a share of the largest
-TOL = 1e-6  # of the duality gap, as a share of the loss of no weights
 
 
 def rmse(R):
@@ -212,7 +211,7 @@ def _path(F, y):
     alphas = largest * np.geomspace(1, ALPHA_RANGE, N_ALPHAS)
     B = np.zeros((F.shape[1], N_ALPHAS))
     if largest:
-        B[:, 1:] = solve_path("sklearn", TOL, F, y, L1_RATIO, alphas[1:])
+        B[:, 1:] = elastic_net_path(F, y, L1_RATIO, alphas[1:])
     return B, center, mean
 
 

@@ -1,20 +1,19 @@
 """The rival that fits each drug on its own: an elastic net per column of Y."""
 
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 import numpy as np
 from scipy import sparse
 
-from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.base import check_positive, check_whole
 from latentomics.multitask.regressor import (
     FeaturePath,
     LinearRegressor,
     check_grid,
     falling_fractions,
 )
-from latentomics.solvers.elastic_backends import EXTRAS, solve_path
+from latentomics.solvers.feature_sign import elastic_net_path
 
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RIDGE_AS = 0.001  # the l1_ratio whose lam_max stands in for that of 0, infinite
@@ -59,8 +58,8 @@ class ElasticNetPerTask(LinearRegressor):
     standard deviation of the responses there: as in glmnet [1], the problem is that
     of responses of unit variance, and :math:`s_t = 1` where `Y` is standardised.
     Thus the fit has no units of Y, which the formula without :math:`s_t` has. Features
-    are taken as they are, and for :math:`\alpha < 1` their units matter. Book:
-    ``eq-elastic-net``.
+    are taken as they are, and for :math:`\alpha < 1` their units matter. The weights
+    are exact, by feature-sign search [2]. Book: ``eq-elastic-net``.
 
     Parameters
     ----------
@@ -69,15 +68,6 @@ class ElasticNetPerTask(LinearRegressor):
     lam : float, default=0.1
         :math:`\lambda > 0`, in units of X times Y; from a drug's `lam_max_` on its
         weights are 0. How to choose both: :class:`PathSearch`.
-    tol : float, default=1e-6
-        Stop at this duality gap, as a share of the loss of w = 0. No units. glmnet
-        has no gap; it stops at a step of 1e-4 `tol`, which ends about as close. If
-        nearly the right features then have weight, the weights are solved for
-        exactly, so that they do not depend on where the backend stopped.
-    backend : {"celer", "glmnet", "sklearn"}, default="celer"
-        Who solves: celer [2], the extra `multitask`; glmnet, the extra `fast`, faster
-        where features are strongly correlated, but GPL; or scikit-learn, no extra
-        and the slowest.
 
     Attributes
     ----------
@@ -94,30 +84,26 @@ class ElasticNetPerTask(LinearRegressor):
     ------
     ValueError
         In `fit`: as :class:`MultitaskRegressor`, or a parameter is out of its range.
-    ImportError
-        In `fit`: the backend is not installed.
 
     References
     ----------
     [1] Friedman, Hastie & Tibshirani (2010). J Stat Softw 33(1):1-22.
-    [2] Massias, Vaiter, Gramfort & Salmon (2020). JMLR 21(234):1-33.
+    [2] Lee, Battle, Raina & Ng (2007). NIPS 19:801-808, algorithm 1.
     """
 
     per_task = True
 
-    def __init__(self, l1_ratio=0.5, lam=0.1, *, tol=1e-6, backend="celer"):
+    def __init__(self, l1_ratio=0.5, lam=0.1):
         self.l1_ratio, self.lam = l1_ratio, lam
-        self.tol, self.backend = tol, backend
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks what was not measured."""
         check_positive(lam=self.lam)
         _check_ratio(self.l1_ratio)
-        solve = self._solver()
         X, Y = self._read(X, Y)
         drugs = [_Drug(X, y) for y in Y.T]
         lams = np.array([self.lam])
-        W = [drug.weights(solve, self.l1_ratio, lams)[:, 0] for drug in drugs]
+        W = [drug.weights(self.l1_ratio, lams)[:, 0] for drug in drugs]
         self.coef_ = np.stack(W, axis=1)
         self.intercept_ = np.array(
             [drug.intercept(w) for drug, w in zip(drugs, W, strict=True)]
@@ -144,18 +130,11 @@ class ElasticNetPerTask(LinearRegressor):
         points = elastic_net_grid() if grid is None else grid
         points = check_grid(points, "l1_ratio", "fraction")
         blocks = _blocks(points)
-        solve = self._solver()
         X, Y = self._read(X, Y)
-        paths = [_drug_path(_Drug(X, y), solve, blocks) for y in Y.T]
+        paths = [_drug_path(_Drug(X, y), blocks) for y in Y.T]
         coefs, intercepts, lams = zip(*paths, strict=True)
         path = ElasticNetPath(points, coefs, np.stack(intercepts, 1), np.stack(lams, 1))
         return path.of(self)
-
-    def _solver(self):
-        """Return (X, y, l1_ratio, falling lams) -> weights, of the backend chosen."""
-        check_choice("backend", self.backend, EXTRAS)
-        check_positive(tol=self.tol)
-        return partial(solve_path, self.backend, self.tol)
 
 
 @dataclass
@@ -203,7 +182,7 @@ class _Drug:
     def lam_max(self, ratio):
         return self.scale * self.top / max(ratio, RIDGE_AS)
 
-    def weights(self, solve, ratio, lams):
+    def weights(self, ratio, lams):
         """Return weights, shape (n_features, n_lams), in units of Y per unit of X."""
         W = np.zeros((self.X.shape[1], len(lams)))
         if not self.top:
@@ -211,19 +190,20 @@ class _Drug:
         lams = lams / self.scale
         alive = ratio * lams < self.top * (1 - ROUNDING)
         if alive.any():
-            W[:, alive] = solve(self.X, self.y, ratio, lams[alive]) * self.scale
+            found = elastic_net_path(self.X, self.y, ratio, lams[alive])
+            W[:, alive] = found * self.scale
         return W
 
     def intercept(self, w):
         return self.level - self.mean @ w
 
 
-def _drug_path(drug, solve, blocks):
+def _drug_path(drug, blocks):
     """Return weights (csc), intercepts and lams of one drug at all points."""
     coefs, lams = [], []
     for ratio, fractions in blocks:
         lams.append(fractions * drug.lam_max(ratio))
-        W = drug.weights(solve, ratio, lams[-1])
+        W = drug.weights(ratio, lams[-1])
         coefs.append(sparse.csc_array(W))
     coefs = sparse.hstack(coefs, format="csc")
     intercepts = drug.level - drug.mean @ coefs

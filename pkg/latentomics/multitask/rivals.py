@@ -28,7 +28,6 @@ def rivals(
     tissue=None,
     ratios=(0.1, 0.5, 1.0),
     n_lams=50,
-    backend="celer",
     random_state=0,
     device="auto",
 ):
@@ -45,8 +44,6 @@ def rivals(
         Of the elastic net.
     n_lams : int, default=50
         Of the trace norm and the elastic net; a fifth of it of the hybrid.
-    backend : {"celer", "glmnet", "sklearn"}, default="celer"
-        Of the elastic net.
     random_state : int, default=0
         Start of KBMTL.
     device : {"auto", "cpu", "cuda"}, default="auto"
@@ -67,10 +64,7 @@ def rivals(
         "drug_mean": (trace_norm, [{"fraction": 2.0}]),  # above lam_max: W = 0
         "trace_norm": (trace_norm, grid),
         "ridge": (RidgePerTask(device=device), ridge_grid()),
-        "elastic_net": (
-            ElasticNetPerTask(backend=backend),
-            elastic_net_grid(ratios, n_lams),
-        ),
+        "elastic_net": (ElasticNetPerTask(), elastic_net_grid(ratios, n_lams)),
         "kbmtl": (
             KBMTL(tol=EARLY, random_state=random_state, device=device),
             [{"width": width} for width in WIDTHS],

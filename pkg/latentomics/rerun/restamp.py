@@ -38,6 +38,9 @@ class Comparison:
 def part_of(stamp, stated, known):
     """Return all parameters of the part of a stored table to run again.
 
+    One that the notebook no longer has is left out: whether it mattered, the numbers
+    show.
+
     Parameters
     ----------
     stamp : dict
@@ -51,16 +54,16 @@ def part_of(stamp, stated, known):
     Raises
     ------
     ValueError
-        If such a parameter is not stated, the table has no runs with that value, or a
-        parameter of those runs is gone.
+        If such a parameter is not stated or gone, or the table has no runs with that
+        value.
     """
     values = dict(stamp["parameters"])
-    gone = [name for name in values if name not in known]
-    if gone:
-        raise ValueError(
-            f"{stamp['notebook']} must have the parameters of the stored runs; got no "
-            f"{gone[0]}: run everything again and publish it"
-        )
+    for name in sorted(values.keys() - set(known)):
+        if isinstance(values.pop(name), list):
+            raise ValueError(
+                f"{stamp['notebook']} must have the parameters by which the stored "
+                f"runs differ; got no {name}: run everything again and publish it"
+            )
     for name, stored in values.items():
         if not isinstance(stored, list):
             continue
@@ -120,9 +123,9 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
             f"{', '.join(stamps)}; got {', '.join(run['tables']) or 'none'}"
         )
     part = {
-        name: run["parameters"][name]
+        name: run["parameters"].get(name)  # None: there is no such parameter any more
         for name, stored in stamp["parameters"].items()
-        if isinstance(stored, list) or stored != run["parameters"][name]
+        if isinstance(stored, list) or stored != run["parameters"].get(name)
     }
     found = [
         compare(name, _read(results / f"{name}.csv"), _read(io.StringIO(text)), part)

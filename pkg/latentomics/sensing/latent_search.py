@@ -63,7 +63,8 @@ def search_latent(generate, A, Y, starts, *, prior=1.0, n_steps=150):
         return (seen - Y).square().sum(-1) + prior * Z.square().sum(-1)
 
     for _ in range(n_steps):
-        Z.grad = torch.autograd.grad(objective(Z).sum(), Z)[0]
+        gradient = torch.autograd.grad(objective(Z).sum(), Z)[0]
+        Z.grad = gradient.contiguous()  # the fused step reads memory in order
         move.step()
     with torch.no_grad():
         value, best = objective(Z).min(dim=0)

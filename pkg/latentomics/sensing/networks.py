@@ -159,7 +159,7 @@ def one_pass(move, weights, loss, rows, *, batch_size, draw, clip=None):
         value = loss(batch)
         gradients = torch.autograd.grad(value, weights)
         for M, G in zip(weights, gradients, strict=True):
-            M.grad = G
+            M.grad = G.contiguous()  # the fused step reads memory in order
         if clip is not None:
             torch.nn.utils.clip_grad_norm_(weights, clip)
         move.step()

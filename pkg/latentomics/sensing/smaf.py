@@ -99,9 +99,9 @@ class SMAF(PursuedDictionary):
         W = self._codes(X, U, self.lam)[0]
         lam, price, turns, kept = self.lam, None, [], 0
         for turn in range(self.max_iter):
-            # modules of the first turn are in the units of X: their price guesses none
-            guess = price if turn > 1 else None
-            U, price = self._modules(X, U, W, lam, guess)
+            U, price = self._modules(X, U, W, lam, price)
+            if turn == 0:  # modules in units of X; from now on the codes have them
+                price = price * X.max()
             W, facts = self._codes(X, U, lam)
             turns.append({**facts, "module_size": effective_size(U), "lam": lam})
             goal = 1 - self.lam  # to explain more than was asked for is no better

@@ -216,5 +216,5 @@ class WGANDecoder(GenerativeDecoder):
 
 def _move(mover, weights, loss):
     for M, G in zip(weights, torch.autograd.grad(loss, weights), strict=True):
-        M.grad = G
+        M.grad = G.contiguous()  # the fused step reads memory in order
     mover.step()

@@ -1,0 +1,154 @@
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import enet_path
+
+from latentomics.solvers import feature_sign
+from latentomics.solvers.feature_sign import elastic_net_path, settled
+
+
+@pytest.fixture
+def drug(rng):
+    """40 lines of 60 features, centred, and a response of mean 0 and variance 1."""
+    X = rng.normal(size=(40, 60))
+    y = X[:, :5].sum(axis=1) + rng.normal(size=40)
+    X -= X.mean(axis=0)
+    return np.asfortranarray(X), (y - y.mean()) / y.std()
+
+
+def broken_conditions(X, y, ratio, lam, w):
+    """How far the optimality conditions are from holding, as a share of the bound."""
+    bound = ratio * lam
+    slope = X.T @ (y - X @ w) / len(y) - (1 - ratio) * lam * w
+    over = np.maximum(np.abs(slope) - bound, 0)
+    return np.abs(np.where(w, slope - bound * np.sign(w), over)).max() / bound
+
+
+def loss(X, y, ratio, lam, w):
+    """The docstring's formula, written out again."""
+    price = ratio * np.abs(w).sum() + (1 - ratio) / 2 * (w @ w)
+    return np.square(y - X @ w).sum() / (2 * len(y)) + lam * price
+
+
+def largest(X, y, ratio):
+    return np.abs(X.T @ y).max() / len(y) / ratio
+
+
+@pytest.mark.parametrize(
+    ("ratio", "dense"), [(1.0, False), (0.3, False), (0.001, True)]
+)
+def test_a_path_is_exact_and_that_of_scikit_learn(drug, ratio, dense):
+    X, y = drug
+    lams = largest(X, y, ratio) * np.geomspace(0.9, 0.01, 12)
+    W = elastic_net_path(X, y, ratio, lams)
+    assert (np.count_nonzero(W[:, -1]) > len(y)) == dense
+    for lam, w in zip(lams, W.T, strict=True):
+        assert broken_conditions(X, y, ratio, lam, w) < 1e-7
+    given = {"l1_ratio": ratio, "alphas": lams, "tol": 1e-12, "max_iter": 10**6}
+    assert_allclose(W, enet_path(X, y, **given)[1], atol=1e-5)
+
+
+def test_ridge_is_the_closed_form(drug):
+    X, y = drug
+    W = elastic_net_path(X, y, 0, np.array([2.0, 0.1]))
+    for lam, w in zip((2.0, 0.1), W.T, strict=True):
+        best = np.linalg.solve(X.T @ X / 40 + lam * np.eye(60), X.T @ y / 40)
+        assert_allclose(w, best, atol=1e-12)
+
+
+@pytest.mark.parametrize("ratio", [0.2, 1.0])
+def test_where_a_path_begins_does_not_matter(drug, ratio):
+    X, y = drug
+    lams = largest(X, y, ratio) * np.geomspace(1.5, 0.01, 9)
+    W = elastic_net_path(X, y, ratio, lams)
+    assert not W[:, 0].any()
+    for lam, w in zip(lams, W.T, strict=True):
+        alone = elastic_net_path(X, y, ratio, np.array([lam]))[:, 0]
+        assert_allclose(alone, w, atol=1e-11)
+
+
+@pytest.mark.parametrize("ratio", [0.2, 1.0])
+@pytest.mark.parametrize("start", ["far", "nothing", "too large", "other signs"])
+def test_any_start_ends_at_the_exact_weights(drug, ratio, start):
+    X, y = drug
+    lam = 0.1 * largest(X, y, ratio)
+    w = elastic_net_path(X, y, ratio, np.array([lam]))[:, 0]
+    starts = {"far": -X.T @ y, "nothing": 0 * w, "too large": 3 * w, "other signs": -w}
+    assert_allclose(settled(X, y, ratio, lam, starts[start]), w, atol=1e-11)
+
+
+@pytest.mark.parametrize("ratio", [0.2, 1.0])
+def test_the_loss_falls_from_turn_to_turn(drug, ratio, monkeypatch):
+    X, y = drug
+    lam, losses = 0.02 * largest(X, y, ratio), []
+    find = feature_sign._with_signs
+
+    def watched(X, y, signs, bound, rent, w):
+        losses.append(loss(X, y, ratio, lam, w))
+        assert (np.sign(w) == signs)[w != 0].all()
+        return find(X, y, signs, bound, rent, w)
+
+    monkeypatch.setattr(feature_sign, "_with_signs", watched)
+    settled(X, y, ratio, lam, -0.1 * X.T @ y)
+    assert len(losses) > 20
+    assert (np.diff(losses) <= 1e-12 * losses[0]).all()
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_twins_share(drug, ratio):
+    X, y = drug
+    lams = largest(X, y, ratio) * np.array([0.5, 0.1, 0.01])
+    one = elastic_net_path(X, y, 1.0, lams)
+    twins = np.asfortranarray(np.column_stack([X, X[:, 0]]))
+    found = elastic_net_path(twins, y, ratio, lams)
+    assert_allclose(found[0], found[-1], rtol=1e-9)
+    if ratio == 1:
+        assert_allclose(found[0] + found[-1], one[0], atol=1e-11)
+        assert_allclose(found[1:-1], one[1:], atol=1e-10)
+
+
+def test_more_features_move_in_than_there_are_lines(drug):
+    # the first step of a lasso from nothing: no weights with these signs are a solution
+    X, y = drug
+    lam = 1e-3 * largest(X, y, 1.0)
+    assert (np.abs(X.T @ y) / 40 > lam).sum() > 40
+    w = settled(X, y, 1.0, lam, np.zeros(60))
+    assert broken_conditions(X, y, 1.0, lam, w) < 1e-7
+    assert 30 < np.count_nonzero(w) <= 40
+
+
+def test_features_of_very_different_sizes(drug, rng):
+    X, y = drug
+    sizes = 10.0 ** rng.integers(-4, 4, size=60)
+    lam = 1e-6 * largest(sizes * X, y, 1.0)
+    w = elastic_net_path(sizes * X, y, 1.0, np.array([lam]))[:, 0]
+    assert broken_conditions(sizes * X, y, 1.0, lam, w) < 1e-6
+
+
+def test_a_perfect_fit_is_reached(rng):
+    # lines that a few features tell apart completely: the path ends in a perfect fit
+    X = rng.integers(0, 2, size=(12, 200)).astype(float)
+    X -= X.mean(axis=0)
+    y = rng.normal(size=12)
+    y -= y.mean()
+    lams = largest(X, y, 1.0) * np.geomspace(1, 1e-5, 30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        W = elastic_net_path(X, y, 1.0, lams)
+    assert_allclose(X @ W[:, -1], y, atol=1e-3)
+    for lam, w in zip(lams[1:], W.T[1:], strict=True):
+        assert broken_conditions(X, y, 1.0, lam, w) < 1e-6
+
+
+def test_a_search_that_is_cut_off_is_told(drug, monkeypatch):
+    X, y = drug
+    lam = 0.01 * largest(X, y, 0.5)
+    best = settled(X, y, 0.5, lam, np.zeros(60))
+    monkeypatch.setattr(feature_sign, "TURNS", 30)
+    with pytest.warns(ConvergenceWarning, match="not exact: 30 sets of signs"):
+        w = settled(X, y, 0.5, lam, np.zeros(60))
+    assert loss(X, y, 0.5, lam, best) < loss(X, y, 0.5, lam, w)
+    assert loss(X, y, 0.5, lam, w) < loss(X, y, 0.5, lam, np.zeros(60))
