@@ -110,6 +110,26 @@ def test_twins_share(drug, ratio):
         assert_allclose(found[1:-1], one[1:], atol=1e-10)
 
 
+def test_a_feature_between_two_others_changes_no_prediction(drug):
+    # they are dependent but for rounding, and all three move in together
+    X, y = drug
+    lams = largest(X, y, 1.0) * np.array([0.3, 0.1, 0.01])
+    more = np.asfortranarray(np.column_stack([X, (X[:, 0] + X[:, 1]) / 2]))
+    one, found = (elastic_net_path(M, y, 1.0, lams) for M in (X, more))
+    assert found[[0, 1, -1], -1].all()
+    assert_allclose(more @ found, X @ one, atol=1e-10)
+
+
+def test_features_nearly_alike_are_told_apart(drug):
+    X = drug[0][:, :10]
+    X[:, 1] = X[:, 0] + 3e-4 * X[:, 1]
+    y = 4000 * (X[:, 1] - X[:, 0]) + X[:, 2]
+    lam = 1e-6 * largest(X, y, 1.0)
+    w = elastic_net_path(X, y, 1.0, np.array([lam]))[:, 0]
+    assert broken_conditions(X, y, 1.0, lam, w) < 1e-5
+    assert_allclose(w[:3], [-4000, 4000, 1], rtol=0.05)
+
+
 def test_more_features_move_in_than_there_are_lines(drug):
     # the first step of a lasso from nothing: no weights with these signs are a solution
     X, y = drug

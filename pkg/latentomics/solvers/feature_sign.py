@@ -78,7 +78,7 @@ def settled(X, y, ratio, lam, w):
             w[signs == 0] = 0
             continue
         w = goal
-        slope = X.T @ (y - X @ w) / len(y) - rent * w
+        slope = X.T @ (y - X @ w) / len(y)
         moved = (signs == 0) & (np.abs(slope) > bound * (1 + SLACK))
         if not moved.any():
             return w
@@ -104,13 +104,13 @@ def _with_signs(X, y, signs, bound, rent, w):
         return goal
     target = A.T @ y / n - bound * signs[inside]
     if rent and len(inside) > n:  # through the Gram matrix of the rows
-        inner = _solve(A @ A.T / n + rent * np.eye(n), A @ target)
+        inner = _solve(A @ A.T / n + rent * np.eye(n), A @ target)[0]
         goal[inside] = (target - A.T @ inner / n) / rent
         return goal
     gram = A.T @ A / n + rent * np.eye(len(inside))
-    goal[inside] = _solve(gram, target)
+    goal[inside], rank = _solve(gram, target)
     left = target - gram @ goal[inside]
-    if np.abs(left).max() > ROUNDING * bound:
+    if rank < len(inside) and np.abs(left).max() > ROUNDING * bound:
         # on this line X w stays as it is, and the sum of sizes falls until it is 0
         line = left / gram.diagonal()
         enough = bound * np.abs(w).sum() / (left @ line)
@@ -119,14 +119,18 @@ def _with_signs(X, y, signs, bound, rent, w):
 
 
 def _solve(M, b):
-    """Solve with a positive semidefinite matrix; equal features share."""
+    """Solve with a positive semidefinite matrix; return its rank, too.
+
+    Equal features share.
+    """
     size = np.sqrt(M.diagonal())
     M, b = M / np.outer(size, size), b / size
     factor, x, failed = lapack.dposv(M, b)
     pivots = factor.diagonal()
-    if failed or pivots.min() < PIVOT * pivots.max():
-        x = np.linalg.lstsq(M, b, rcond=SINGULAR)[0]
-    return x / size
+    if not failed and pivots.min() > PIVOT * pivots.max():
+        return x / size, len(b)
+    x, _, rank, _ = np.linalg.lstsq(M, b, rcond=SINGULAR)
+    return x / size, rank
 
 
 def _ridge(X, y, lams):
