@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 STRIDE = 0.8  # from one penalty to the next, at most, so that few features move in
 TURNS = 1000  # sets of signs tried at one penalty
 SLACK = 1e-9  # of the threshold, by which a feature left out may exceed it
-ROUNDING = 1e-6  # of the threshold, that a system with a solution may leave
+ROUNDING = 1e-9  # of the threshold, that a system with a solution may leave
 PIVOT = 1e-3  # of the largest: with a smaller one features are nearly dependent
 SINGULAR = 1e-10  # of the largest eigenvalue: dependent
 
@@ -68,6 +68,7 @@ def elastic_net_path(X, y, ratio, lams):
 def settled(X, y, ratio, lam, w):
     """Return the exact weights at one penalty, on the way from those of `w`."""
     signs, bound, rent = np.sign(w), ratio * lam, lam - ratio * lam
+    before = None
     for _ in range(TURNS):
         goal = _with_signs(X, y, signs, bound, rent, w)
         turned = np.flatnonzero(goal * signs < 0)
@@ -80,8 +81,9 @@ def settled(X, y, ratio, lam, w):
         w = goal
         slope = X.T @ (y - X @ w) / len(y)
         moved = (signs == 0) & (np.abs(slope) > bound * (1 + SLACK))
-        if not moved.any():
-            return w
+        if not moved.any() or np.array_equal(signs, before):
+            return w  # signs that come back differ from the best by rounding
+        before = signs.copy()
         signs[moved] = np.sign(slope[moved])
     warnings.warn(
         f"the weights at lam={lam:g} are near the best but not exact: {TURNS} sets of "
