@@ -131,6 +131,57 @@ def test_a_tolerance_is_relative(stored, make_run, results):
             restamp(run, stored, results, tolerance=wrong)
 
 
+SEEDS = "seed,case,n,value\n" + "".join(
+    f"{seed},net,{10 + seed},{0.5 + 0.1 * seed}\n{seed},line,4,{1.5 + seed}\n"
+    for seed in (2, 0, 1)
+)
+NOISY = {"case": ["net"]}
+
+
+def test_noisy_rows_are_measured_in_the_spread_of_seeds():
+    stored, part = _read(io.StringIO(SEEDS)), {"seed": 0}
+    fresh = _read(io.StringIO("case,n,value\nnet,12,0.55\nline,4,1.5\n"))
+    found = compare("t", stored, fresh, part, NOISY)
+    assert (found.difference, found.noisy_rows) == (0, 1)
+    assert found.deviation == pytest.approx(2)  # of n; 0.5 of value
+    assert "1 noisy rows, 2 standard deviations of the seeds, in n, row 0" in str(found)
+    with pytest.raises(ValueError, match="must have '10' in n, row 0"):
+        compare("t", stored, fresh, part)
+    for old, new in (("line,4", "line,5"), ("net", "wet")):
+        other = _read(io.StringIO(fresh.to_csv(index=False).replace(old, new)))
+        with pytest.raises(ValueError, match="as stored; got"):
+            compare("t", stored, other, part, NOISY)
+    for wrong in ({"case": ["tree"]}, {"drug": ["net"]}, {"case": [""]}):
+        with pytest.raises(ValueError, match="noisy must be a column of t and cells"):
+            compare("t", stored, fresh, part, wrong)
+
+
+def test_a_noisy_row_that_no_seed_moves_may_not_move():
+    stored = _read(io.StringIO(SEEDS.replace("11", "10").replace("12", "10")))
+    fresh = _read(io.StringIO("case,n,value\nnet,11,0.5\nline,4,1.5\n"))
+    assert compare("t", stored, fresh, {"seed": 0}, NOISY).deviation == float("inf")
+    with pytest.raises(ValueError, match="stored for several seeds, 2 rows of each"):
+        compare("t", stored[:2], fresh, {"seed": 2}, NOISY)
+
+
+@pytest.mark.parametrize(("value", "fine"), [(0.7, True), (0.9, False)])
+def test_a_noisy_row_too_far_off_is_not_stamped(
+    value, fine, make_run, write_notebook, results
+):
+    rows = "case,value\nnet,{}\n"
+    runs = [make_run("x = 1", s, rows.format(0.5 + s / 10)) for s in (0, 1, 2)]
+    publish(runs, write_notebook("x = 1", header=HEADER), results)
+    run, stamp = make_run("x = 2", 0, rows.format(value)), read_stamp(results, "speed")
+    if not fine:
+        with pytest.raises(ValueError, match="4 standard deviations"):
+            restamp(run, stamp, results, noisy=NOISY)
+        return
+    restamp(run, stamp, results, noisy=NOISY)
+    (proof,) = stamps(results)[0]["restamped"]
+    assert (proof["noisy"], proof["noisy_rows"]) == (NOISY, 1)
+    assert proof["deviation"] == pytest.approx(2)
+
+
 def test_rounding_beside_large_numbers_is_small():
     old, new, far = (
         _read(io.StringIO(f"x\n2.5\n{v}\n")) for v in ("0.0", "2.5e-16", "2.5e-4")

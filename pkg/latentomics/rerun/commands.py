@@ -130,6 +130,13 @@ def restamp(
     tolerance: Annotated[
         float, typer.Option(help="Largest relative difference; 0 = none.")
     ] = 0.0,
+    noisy: Annotated[
+        str,
+        typer.Option(
+            help="column=a,b,c: rows that may differ by 3 standard deviations of the "
+            "seeds, as long trainings on another processor do."
+        ),
+    ] = "",
     cell_timeout: CellTimeout = 3600,
 ):
     """Run a part of a stored table again; renew its stamp if the numbers agree.
@@ -156,8 +163,11 @@ def restamp(
     outcome = run_point(point, out, cell_timeout)
     if outcome.error:
         raise ValueError(f"{out / outcome.key}.failed: {outcome.error}")
+    column, _, cells = noisy.partition("=")
+    noisy = {column: cells.split(",")} if noisy else None
+    folder = out / outcome.key
     for each in compare_and_stamp(
-        out / outcome.key, stamp, results, tolerance=tolerance
+        folder, stamp, results, tolerance=tolerance, noisy=noisy
     ):
         typer.echo(each)
 

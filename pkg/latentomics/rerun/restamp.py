@@ -16,6 +16,7 @@ CLOCKS = ("seconds",)  # columns that no two runs share
 WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 LOOSEST = 0.01  # a tolerance that still proves something
 SMALL = 1e-3  # of a column's largest number: smaller ones are measured against this
+FARTHEST = 3.0  # standard deviations of the seeds: farther off is no other draw
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,21 @@ class Comparison:
     rows: int
     difference: float  # largest, relative
     where: str  # column and row of it
+    noisy_rows: int = 0
+    deviation: float = 0.0  # largest of those, in standard deviations of the seeds
+    noisy_where: str = ""
 
     def __str__(self):
         place = f", in {self.where}" if self.difference else ""
-        return (
+        text = (
             f"{self.table}: {self.rows} rows, largest relative difference "
             f"{self.difference:.2g}{place}"
+        )
+        if not self.noisy_rows:
+            return text
+        return (
+            f"{text}; of {self.noisy_rows} noisy rows, {self.deviation:.2g} standard "
+            f"deviations of the seeds, in {self.noisy_where}"
         )
 
 
@@ -80,7 +90,7 @@ def part_of(stamp, stated, known):
     return values | stated
 
 
-def restamp(folder, stamp, results, *, tolerance=0.0):
+def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
     """Compare a finished run with its part of the stored tables; stamp if they agree.
 
     All tables of the notebook are compared, and all or none are stamped. A stamp
@@ -98,6 +108,10 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
         Largest relative difference allowed in a column of numbers; those below a
         thousandth of the column's largest are measured against that. 0 = to the last
         digit. Whole numbers and words must be equal.
+    noisy : dict of str to list of str, optional
+        Column -> cells of the rows whose fits turn rounding into another draw, as long
+        trainings do. Their numbers, whole ones too, may be 3 standard deviations off,
+        of the same row over the stored seeds.
 
     Returns
     -------
@@ -128,11 +142,17 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
         if isinstance(stored, list) or stored != run["parameters"].get(name)
     }
     found = [
-        compare(name, _read(results / f"{name}.csv"), _read(io.StringIO(text)), part)
+        compare(
+            name,
+            _read(results / f"{name}.csv"),
+            _read(io.StringIO(text)),
+            part,
+            noisy or {},
+        )
         for name, text in run["tables"].items()
     ]
     for each in found:
-        if not each.difference <= tolerance:
+        if not (each.difference <= tolerance and each.deviation <= FARTHEST):
             raise ValueError(f"tolerance is {tolerance:g}; got {each}")
     for each in found:
         old = stamps[each.table]
@@ -144,16 +164,20 @@ def restamp(folder, stamp, results, *, tolerance=0.0):
             "version": run["version"],
             "device": run["device"],
         }
+        if noisy:
+            proof |= {"noisy": noisy, "noisy_rows": each.noisy_rows}
+            proof |= {"deviation": each.deviation}
         new = {"source_hash": run["source_hash"], "data": run["data"]}
         proofs = {"restamped": [*old.get("restamped", []), proof]}
         write_json(results / f"{each.table}.json", old | new | proofs)
     return found
 
 
-def compare(name, stored, fresh, part):
+def compare(name, stored, fresh, part, noisy=None):
     """Return the `Comparison` of a fresh table with its part of the stored one."""
-    for column in set(part) & set(stored.columns):
-        stored = stored[[_same(cell, part[column]) for cell in stored[column]]]
+    others = {k: v for k, v in part.items() if k != "seed"}
+    of_all_seeds = _rows_of(stored, others)
+    stored = _rows_of(of_all_seeds, part)
     columns = [c for c in stored.columns if c in fresh.columns]
     missing = set(stored.columns) - set(columns) - set(part)
     added = set(fresh.columns) - set(columns)
@@ -169,22 +193,50 @@ def compare(name, stored, fresh, part):
             f"{name} must have the {len(stored)} rows stored for {part}; "
             f"got {len(fresh)}"
         )
-    largest, where = 0.0, ""
-    for column in columns:
-        if column in CLOCKS:
-            continue
-        apart = _apart(name, column, stored[column].to_list(), fresh[column].to_list())
-        if apart.size and apart.max() > largest:
-            largest, where = float(apart.max()), f"{column}, row {apart.argmax()}"
-    return Comparison(name, len(fresh), largest, where)
+    drawn = np.zeros(len(fresh), dtype=bool)
+    for column, cells in (noisy or {}).items():
+        known = set(stored.get(column, ()))
+        if not set(cells) <= known:
+            raise ValueError(
+                f"noisy must be a column of {name} and cells of it, "
+                f"{', '.join(sorted(known)) or 'none'}; got {column}={','.join(cells)}"
+            )
+        drawn |= stored[column].isin(cells).to_numpy()
+    columns = [c for c in columns if c not in CLOCKS]
+    quiet = [_apart(name, c, stored[c], fresh[c], drawn) for c in columns]
+    difference, where = _largest(columns, quiet)
+    if not drawn.any():
+        return Comparison(name, len(fresh), difference, where)
+    loud = [_draws(of_all_seeds, len(fresh), c, stored, fresh, drawn) for c in columns]
+    found = _largest(columns, loud)
+    return Comparison(name, len(fresh), difference, where, int(drawn.sum()), *found)
 
 
-def _apart(name, column, old, new):
-    """Return relative differences cell by cell; words and whole numbers are equal."""
+def _rows_of(table, part):
+    for column in set(part) & set(table.columns):
+        table = table[[_same(cell, part[column]) for cell in table[column]]]
+    return table
+
+
+def _largest(columns, sizes):
+    """Return the largest of the numbers of all columns, and where it stands."""
+    size, where = 0.0, ""
+    for column, found in zip(columns, sizes, strict=True):
+        if found.max() > size:
+            size, where = float(found.max()), f"{column}, row {found.argmax()}"
+    return size, where
+
+
+def _apart(name, column, old, new, drawn):
+    """Return relative differences cell by cell; words and whole numbers are equal.
+
+    Those of rows that are `drawn` count as 0, but their words are equal, too.
+    """
+    old, new = old.to_list(), new.to_list()
     numbers = [pd.to_numeric(pd.Series(x), errors="coerce") for x in (old, new)]
     exact = ~(numbers[0].notna() & numbers[1].notna())
     if all(map(WHOLE_NUMBER.fullmatch, old)):
-        exact[:] = True
+        exact[~drawn] = True
     for row, (a, b) in enumerate(zip(old, new, strict=True)):
         if a != b and exact[row]:
             raise ValueError(
@@ -195,7 +247,23 @@ def _apart(name, column, old, new):
     finite = sizes[np.isfinite(sizes)]
     sizes = np.where(np.isfinite(sizes), sizes, 0)
     size = np.maximum(sizes, SMALL * finite.max(initial=0))
-    return gap / np.where(size > 0, size, 1.0)
+    return np.where(drawn, 0.0, gap / np.where(size > 0, size, 1.0))
+
+
+def _draws(of_all_seeds, n_rows, column, stored, fresh, drawn):
+    """Return differences of the rows `drawn` in standard deviations of the seeds."""
+    every = pd.to_numeric(of_all_seeds[column], errors="coerce").to_numpy()
+    if len(every) % n_rows or len(every) == n_rows:
+        raise ValueError(
+            f"noisy rows must be stored for several seeds, {n_rows} rows of each; "
+            f"got {len(every)} rows"
+        )
+    spread = every.reshape(-1, n_rows).std(axis=0, ddof=1)
+    old, new = (pd.to_numeric(t[column], errors="coerce") for t in (stored, fresh))
+    gap = np.abs(old.to_numpy() - new.to_numpy())
+    with np.errstate(divide="ignore"):
+        far = np.divide(gap, spread, where=gap > 0, out=np.zeros(n_rows))
+    return np.where(drawn, np.nan_to_num(far, nan=0.0, posinf=np.inf), 0.0)
 
 
 def _same(cell, value):
