@@ -17,6 +17,7 @@ from house import (
     family_of,
 )
 from labelled_problems import planted
+from sklearn.base import clone
 
 torch.set_num_threads(1)  # small SVDs lose to thread start-up
 
@@ -47,8 +48,11 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def make():
-    """Build an estimator of a class, made fast; keywords replace its parameters."""
-    return lambda cls, **given: cls(**{**NEEDS.get(cls.__name__, {}), **given})
+    """Build an estimator of a class, made fast; keywords replace its parameters.
+
+    Cloned, or what one test sets within an inner estimator, the next one finds.
+    """
+    return lambda cls, **given: clone(cls(**NEEDS.get(cls.__name__, {}) | given))
 
 
 @pytest.fixture

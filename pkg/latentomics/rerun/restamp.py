@@ -141,14 +141,16 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         for name, stored in stamp["parameters"].items()
         if isinstance(stored, list) or stored != run["parameters"].get(name)
     }
+    tables = {name: _read(results / f"{name}.csv") for name in stamps}
+    for column, cells in (noisy or {}).items():
+        known = {cell for table in tables.values() for cell in table.get(column, ())}
+        if not set(cells) <= known:
+            raise ValueError(
+                f"noisy must be a column and cells of it, {', '.join(sorted(known))}; "
+                f"got {column}={','.join(cells)}"
+            )
     found = [
-        compare(
-            name,
-            _read(results / f"{name}.csv"),
-            _read(io.StringIO(text)),
-            part,
-            noisy or {},
-        )
+        compare(name, tables[name], _read(io.StringIO(text)), part, noisy)
         for name, text in run["tables"].items()
     ]
     for each in found:
@@ -195,13 +197,8 @@ def compare(name, stored, fresh, part, noisy=None):
         )
     drawn = np.zeros(len(fresh), dtype=bool)
     for column, cells in (noisy or {}).items():
-        known = set(stored.get(column, ()))
-        if not set(cells) <= known:
-            raise ValueError(
-                f"noisy must be a column of {name} and cells of it, "
-                f"{', '.join(sorted(known)) or 'none'}; got {column}={','.join(cells)}"
-            )
-        drawn |= stored[column].isin(cells).to_numpy()
+        if column in stored:
+            drawn |= stored[column].isin(cells).to_numpy()
     columns = [c for c in columns if c not in CLOCKS]
     quiet = [_apart(name, c, stored[c], fresh[c], drawn) for c in columns]
     difference, where = _largest(columns, quiet)
