@@ -4,24 +4,31 @@ import numpy as np
 import pandas as pd
 
 from latentomics import metrics, sensing, signatures
-from latentomics.denoise import concordance, downstream, enriched, implicit_rank
-from latentomics.denoise.downstream_network import (
+from latentomics.denoise import enriched
+from latentomics.multitask import PathSearch, RidgePerTask
+from latentomics.sensing import profiles, scores
+from latentomics.signatures.channels import CHANNELS, correct_opportunities
+from latentomics.signatures.similarity import similarity
+from latentomics.solvers.pursuit import pursuit_path
+from latentomics.studies.denoise import concordance, downstream, implicit_rank
+from latentomics.studies.denoise.downstream_network import (
     pretrained_predictions,
     threshold_table,
 )
-from latentomics.multitask import PathSearch, RidgePerTask, comparisons, weights
-from latentomics.multitask.experiments import Predictions, group_table, nested_cv
-from latentomics.multitask.label_noise import (
+from latentomics.studies.multitask import comparisons, weights
+from latentomics.studies.multitask.contenders import rivals
+from latentomics.studies.multitask.experiments import (
+    Predictions,
+    group_table,
+    nested_cv,
+)
+from latentomics.studies.multitask.label_noise import (
     informative_as_published,
     informative_calibrated,
 )
-from latentomics.multitask.rivals import rivals
-from latentomics.sensing import conformal, profiles, scores, theory
-from latentomics.signatures import calibration
-from latentomics.signatures.channels import CHANNELS, correct_opportunities
-from latentomics.signatures.domains import two_domains
-from latentomics.signatures.similarity import similarity
-from latentomics.solvers.pursuit import pursuit_path
+from latentomics.studies.sensing import conformal, theory
+from latentomics.studies.signatures import calibration
+from latentomics.studies.signatures.domains import two_domains
 
 
 def named(M, columns="gene"):
@@ -374,11 +381,9 @@ FUNCTIONS = {
 CHECKED = "tensors and arrays that an estimator has read: names end at its door"
 PICTURES = "figures take arrays in the order in which they are drawn"
 EXEMPT_FILES = {
-    "denoise.depth_figures": PICTURES,
-    "denoise.downstream_figures": PICTURES,
-    "denoise.figures": PICTURES,
-    "multitask.figures": PICTURES,
-    "signatures.figures": PICTURES,
+    "studies.denoise.figures": PICTURES,
+    "studies.multitask.figures": PICTURES,
+    "studies.signatures.figures": PICTURES,
     "denoise.chain": CHECKED,
     "linalg": CHECKED,
     "solvers.admm": CHECKED,
@@ -388,7 +393,7 @@ EXEMPT_FILES = {
     "signatures.runs": CHECKED,
     "signatures.pseudo": CHECKED,
     "sensing.sparse_modules": CHECKED,
-    "denoise.experiments": "made sets, which are arrays",
+    "studies.denoise.experiments": "made sets, which are arrays",
 }
 PLACES = "one table, and places or names in it"
 EXEMPT_ARGUMENTS = {

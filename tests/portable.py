@@ -26,7 +26,10 @@ KERNELS = {
     "SkylakeX": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
 }
 ALWAYS = {"31", "36"}  # many fits, many near ties
-ROOMS = "linalg solvers metrics denoise multitask signatures sensing test_contract.py"
+ROOMS = (
+    "linalg solvers metrics denoise multitask signatures sensing studies "
+    "test_contract.py"
+)
 PLUGIN = "-p nbval_gate -p no:cacheprovider --nbval --nbval-current-env"
 SANITIZE = "--nbval-sanitize-with tests/sanitize.cfg --nbval-cell-timeout 1800"
 CANARY = """

@@ -9,16 +9,17 @@ import pytest
 from house_named import FUNCTIONS
 from numpy.testing import assert_allclose
 
-from latentomics.denoise import downstream, implicit_rank
 from latentomics.metrics import spearman_matrix, spike_scores
-from latentomics.multitask import comparisons, weights
-from latentomics.multitask.experiments import Predictions
-from latentomics.multitask.label_noise import (
+from latentomics.sensing import measurement, profiles
+from latentomics.studies.denoise import downstream, implicit_rank
+from latentomics.studies.multitask import comparisons, weights
+from latentomics.studies.multitask.experiments import Predictions
+from latentomics.studies.multitask.label_noise import (
     informative_as_published,
     informative_calibrated,
 )
-from latentomics.sensing import measurement, profiles, theory
-from latentomics.sensing.conformal import conformal_radius
+from latentomics.studies.sensing import theory
+from latentomics.studies.sensing.conformal import conformal_radius
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

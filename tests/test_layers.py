@@ -13,6 +13,7 @@ LAYERS = [
     {"base", "linalg", "solvers", "metrics"},
     {"data", "plot"},
     {"denoise", "multitask", "signatures", "sensing"},
+    {"studies"},
     {"rerun", "course"},
     {"cli"},
 ]

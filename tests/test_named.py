@@ -35,13 +35,13 @@ from scipy import sparse
 from sklearn.metrics import r2_score
 
 from latentomics import metrics
-from latentomics.denoise import concordance, implicit_rank
 from latentomics.matrices import aligned, read_matrix
-from latentomics.multitask import weights
 from latentomics.multitask.regressor import ModelPath
 from latentomics.sensing import scores
 from latentomics.sensing.blind_factors import BlindFactors
 from latentomics.sensing.blind_modules import BlindModules
+from latentomics.studies.denoise import concordance, implicit_rank
+from latentomics.studies.multitask import weights
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -224,7 +224,9 @@ def test_a_shuffled_second_table_gives_the_same_answer(name):
 
 
 ROOT = Path(__file__).parents[1]
-ROOMS = "data denoise multitask signatures sensing metrics linalg solvers".split()
+ROOMS = (
+    "data denoise multitask signatures sensing studies metrics linalg solvers".split()
+)
 TABLE = re.compile(r"array|frame|series|table|matri|tensor|mask|sequence|list|index")
 # of no type in a docstring
 NO_TABLES = set(
@@ -258,11 +260,12 @@ def files():
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {f"{room}" for room in ROOMS}
     found |= set(re.findall(r"from latentomics\.([\w.]+) import", text))
-    for room in ("denoise", "multitask", "signatures"):
-        line = rf"from latentomics\.{room} import ([^\n(]+|\([^)]*\))"
+    for part in ("denoise", "multitask", "signatures"):
+        line = rf"from latentomics\.studies\.{part} import ([^\n(]+|\([^)]*\))"
         words = re.findall(r"\w+", " ".join(re.findall(line, text)))
-        there = {path.stem for path in (ROOT / "pkg/latentomics" / room).glob("*.py")}
-        found |= {f"{room}.{word}" for word in there & set(words)}
+        folder = ROOT / "pkg/latentomics/studies" / part
+        there = {path.stem for path in folder.glob("*.py")}
+        found |= {f"studies.{part}.{word}" for word in there & set(words)}
     return sorted(name for name in found if name.split(".")[0] in ROOMS)
 
 
@@ -273,10 +276,15 @@ def public():
         own = [n for n, v in vars(module).items() if n[0] != "_" and here(v, module)]
         for name in getattr(module, "__all__", own):
             value = getattr(module, name)
-            name = f"{module.__name__.split('.')[1]}.{name}"
+            name = f"{part_of(module)}.{name}"
             found[name] = value
             found |= {f"{name}.{n}": f for n, f in methods(value).items()}
     return {name: f for name, f in found.items() if inspect.isfunction(f)}
+
+
+def part_of(module):
+    """Return "denoise" of both latentomics.denoise and its studies."""
+    return module.__name__.removeprefix("latentomics.studies").split(".")[1]
 
 
 def here(value, module):

@@ -8,14 +8,15 @@ from numpy.testing import assert_array_equal
 from scipy import sparse
 
 from latentomics import metrics, signatures
-from latentomics.denoise import downstream, implicit_rank
-from latentomics.denoise.downstream_network import pretrained_predictions
 from latentomics.matrices import as_truths
 from latentomics.metrics import clustering_accuracy
-from latentomics.multitask import InductiveKFold, comparisons, weights
-from latentomics.multitask.comparisons import distinct_drugs, within_groups
-from latentomics.sensing import theory
+from latentomics.multitask import InductiveKFold
 from latentomics.signatures.labels import read_labels
+from latentomics.studies.denoise import downstream, implicit_rank
+from latentomics.studies.denoise.downstream_network import pretrained_predictions
+from latentomics.studies.multitask import comparisons, weights
+from latentomics.studies.multitask.comparisons import distinct_drugs, within_groups
+from latentomics.studies.sensing import theory
 
 NA = pd.Series(["a", "b", pd.NA, "a"], dtype="string")
 HIDDEN = np.ma.array([1, 1, 0, 0, 1, 1, 0, 0], mask=[0, 0, 1] + 5 * [0])

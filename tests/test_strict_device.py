@@ -11,9 +11,9 @@ from strict_device import NAME, plugged_in
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
 from latentomics.denoise import SoftImpute
-from latentomics.denoise.downstream_network import pretrained_predictions
 from latentomics.sensing import WGANDecoder
 from latentomics.solvers import pursuit
+from latentomics.studies.denoise.downstream_network import pretrained_predictions
 
 M = np.arange(12.0).reshape(3, 4)
 

@@ -1,5 +1,34 @@
 """Learning hidden structure in genomic matrices: the package behind Latent Omics."""
 
+import sys
+from importlib.abc import MetaPathFinder
 from importlib.metadata import version
 
 __version__ = version("latentomics")
+
+STUDIES = {  # modules that stood beside the estimators up to version 0.1
+    "denoise": "concordance downstream downstream_network experiments figures "
+    "implicit_rank simulate depth_figures:figures downstream_figures:figures",
+    "multitask": "comparisons experiments figures label_noise rivals:contenders "
+    "simulate weights",
+    "sensing": "conformal contenders experiments simulate theory",
+    "signatures": "calibration domains experiments figures simulate",
+}
+MOVED = {
+    f"latentomics.{part}.{move.partition(':')[0]}": (
+        f"latentomics.studies.{part}.{move.rpartition(':')[2]}"
+    )
+    for part, moves in STUDIES.items()
+    for move in moves.split()
+}
+
+
+class _Moved(MetaPathFinder):
+    """Says where a module is now, once nobody else has found it."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in MOVED:
+            raise ModuleNotFoundError(f"{name} is now {MOVED[name]}")
+
+
+sys.meta_path.append(_Moved())

@@ -18,8 +18,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import generator
 from latentomics.data import load
-from latentomics.denoise import ResidualThresholdedDMF, experiments
+from latentomics.denoise import ResidualThresholdedDMF
 from latentomics.denoise.chain import chain_gradient, start_factors, tails
+from latentomics.studies.denoise import experiments
 
 PUBLISHED = {"hidden": (500,) * 4, "sd": 1e-3, "learning_rate": 1e-3}
 LAPS = 50

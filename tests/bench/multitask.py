@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from latentomics.multitask import TraceNormRegressor
-from latentomics.multitask.simulate import planted_mechanisms
 from latentomics.multitask.trace_norm import trace_norm_grid
+from latentomics.studies.multitask.simulate import planted_mechanisms
 
 GAP = 1e-3
 # lines, drugs, share missing: the paper's own sizes among them, 20,000 features

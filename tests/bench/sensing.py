@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.linear_model import orthogonal_mp
 
 from latentomics.sensing import SMAF
-from latentomics.sensing.simulate import planted_modules
 from latentomics.solvers.pursuit import pursuit
+from latentomics.studies.sensing.simulate import planted_modules
 
 N_SAMPLES, N_ATOMS, K = 1000, 500, 15
 LENGTHS = (500, 5000)

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.data import load
 from latentomics.signatures.channels import CHANNELS
-from latentomics.signatures.domains import (
+from latentomics.studies.signatures.domains import (
     DEFECTS,
     TYPES,
     cancer_types,

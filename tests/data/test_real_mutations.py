@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 from latentomics.data import fetch, load
 from latentomics.data.channels import CHANNELS
 from latentomics.data.tcga import STUDIES
-from latentomics.signatures.simulate import GERMLINE
+from latentomics.studies.signatures.simulate import GERMLINE
 
 pytestmark = pytest.mark.usefixtures("real_data")
 

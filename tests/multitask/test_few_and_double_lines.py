@@ -15,9 +15,9 @@ from latentomics.multitask import (
     RidgePerTask,
     TraceNormRegressor,
 )
-from latentomics.multitask.experiments import nested_cv
 from latentomics.multitask.path_search import SETTINGS
 from latentomics.multitask.trace_norm import SOLVERS
+from latentomics.studies.multitask.experiments import nested_cv
 
 TIGHT = {"tol": 1e-10}
 GRID = [{"multiple": m} for m in (10.0, 1.0, 0.1)]

@@ -9,8 +9,8 @@ from sklearn.base import clone
 from latentomics.arrays import as_numpy, as_tensor
 from latentomics.sensing.blind_factors import BlindFactors
 from latentomics.sensing.blind_modules import BlindModules, _descend, whitened
-from latentomics.sensing.simulate import planted_modules
 from latentomics.solvers.pursuit import pursuit_path
+from latentomics.studies.sensing.simulate import planted_modules
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 NOISE = 0.01

@@ -1,0 +1,1 @@
+"""Part II: its made data, contenders, experiments and figures."""

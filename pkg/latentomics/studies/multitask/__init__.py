@@ -1,0 +1,1 @@
+"""Part III: its made data, contenders, experiments and figures."""

@@ -1,0 +1,1 @@
+"""Part V: its made data, contenders, experiments and figures."""

@@ -1,0 +1,1 @@
+"""Part IV: its made data, contenders, experiments and figures."""
