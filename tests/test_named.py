@@ -224,9 +224,8 @@ def test_a_shuffled_second_table_gives_the_same_answer(name):
 
 
 ROOT = Path(__file__).parents[1]
-ROOMS = (
-    "data denoise multitask signatures sensing studies metrics linalg solvers".split()
-)
+PARTS = ("denoise", "multitask", "signatures", "sensing")
+ROOMS = (*PARTS, "data", "studies", "metrics", "linalg", "solvers")
 TABLE = re.compile(r"array|frame|series|table|matri|tensor|mask|sequence|list|index")
 # of no type in a docstring
 NO_TABLES = set(
@@ -260,12 +259,12 @@ def files():
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     found = {f"{room}" for room in ROOMS}
     found |= set(re.findall(r"from latentomics\.([\w.]+) import", text))
-    for part in ("denoise", "multitask", "signatures"):
-        line = rf"from latentomics\.studies\.{part} import ([^\n(]+|\([^)]*\))"
+    for room in [*PARTS, *(f"studies.{part}" for part in PARTS)]:
+        line = rf"from latentomics\.{room} import ([^\n(]+|\([^)]*\))"
         words = re.findall(r"\w+", " ".join(re.findall(line, text)))
-        folder = ROOT / "pkg/latentomics/studies" / part
+        folder = ROOT / "pkg/latentomics" / room.replace(".", "/")
         there = {path.stem for path in folder.glob("*.py")}
-        found |= {f"studies.{part}.{word}" for word in there & set(words)}
+        found |= {f"{room}.{word}" for word in there & set(words)}
     return sorted(name for name in found if name.split(".")[0] in ROOMS)
 
 
