@@ -1,4 +1,4 @@
-"""What the estimators of part V share: profiles in, measurements in, profiles out."""
+"""Base classes and input checks shared by the estimators of part V."""
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -8,16 +8,16 @@ from latentomics.matrices import aligned, aligned_like, as_table, names_of, read
 
 
 class Profiles(BaseEstimator):
-    """Base of whatever is learned from expression profiles, samples x genes."""
+    """Base class of estimators fitted to expression profiles, samples x genes."""
 
     def _profiles(self, X, *, reset=True, **how):
-        """Return `X` as a finite float64 matrix, row by row in memory.
+        """Return `X` as a finite float64 matrix in row-major order.
 
         Raises
         ------
         ValueError
-            If `X` is not a matrix of finite numbers, or its genes are not those of
-            the fit.
+            If `X` is not a matrix of finite numbers, or its genes differ from those
+            seen in `fit`.
         """
         if not reset:
             check_is_fitted(self)
@@ -27,32 +27,33 @@ class Profiles(BaseEstimator):
 
 
 class Decoder(Profiles):
-    """Base of what learns how profiles look, and guesses them from any measurement.
+    """Base class of decoders that learn from profiles and decode any measurement.
 
-    A subclass has `fit(X)`, and `_decode(Y, A, noise)` of checked arrays.
+    A subclass defines `fit(X)` and `_decode(Y, A, noise)`; the latter gets checked
+    arrays.
     """
 
     def decode(self, Y, A, noise=0.0):
         """Return the profiles behind measurements, (n_samples, n_features).
 
-        Names of tables count: columns of `A` are matched to the genes of the fit, and
-        those of `Y` to the rows of `A`.
+        Tables are matched by name: the columns of `A` to the genes of the fit, and the
+        columns of `Y` to the rows of `A`.
 
         Parameters
         ----------
         Y : array of shape (n_samples, n_measurements)
-            A row is ``A @ (x + e)``, in the units of the profiles.
+            Each row is ``A @ (x + e)``, in the units of the profiles.
         A : array of shape (n_measurements, n_features)
-            The measurements, one a row.
+            The measurements, one per row.
         noise : float, default=0.0
-            Variance of e, of each gene in each sample, see :func:`noise_variance`.
+            Variance of e for each gene in each sample, see :func:`noise_variance`.
 
         Raises
         ------
         ValueError
-            If `A` has more rows than columns, or other columns than there are genes,
-            `Y` other columns than `A` has rows, an entry is not finite, or `noise` is
-            below 0.
+            If `A` has more rows than columns, its columns do not match the genes, the
+            columns of `Y` do not match the rows of `A`, an entry is not finite, or
+            `noise` is negative.
         """
         return self._decode(*self._checked(Y, A, noise))
 
@@ -71,9 +72,10 @@ class Decoder(Profiles):
 
 
 class MeasurementDecoder(Profiles):
-    """Base of what learns to undo one measurement.
+    """Base class of decoders that learn to invert one fixed measurement.
 
-    A subclass has `fit(X, A, noise)`, and `_decode(Y)` of a checked array.
+    A subclass defines `fit(X, A, noise)` and `_decode(Y)`; the latter gets a checked
+    array.
     """
 
     def _read(self, X, A, noise):
@@ -92,12 +94,13 @@ class MeasurementDecoder(Profiles):
         Parameters
         ----------
         Y : array of shape (n_samples, n_measurements)
-            Measured by the `A` of the fit; named columns are matched to its rows.
+            Measured with the `A` given to `fit`; named columns are matched to its rows.
 
         Raises
         ------
         ValueError
-            If `Y` has other columns than that `A` had rows, or an entry is not finite.
+            If the columns of `Y` do not match the rows of that `A`, or an entry is not
+            finite.
         """
         check_is_fitted(self)
         names = self._measurement_names
@@ -105,7 +108,7 @@ class MeasurementDecoder(Profiles):
 
 
 def read_measured(Y, A, n_features=None, genes=None):
-    """Return checked measurements and their matrix as float64 arrays, in one order."""
+    """Return checked measurements and their matrix as aligned float64 arrays."""
     A = as_table(A, "A")
     design = read_design(A, n_features, genes)
     return _read_rows(Y, len(design), names_of(A)), design
@@ -114,10 +117,10 @@ def read_measured(Y, A, n_features=None, genes=None):
 def read_design(A, n_features=None, genes=None):
     """Return a checked measurement matrix as a float64 array.
 
-    Its columns are brought into the order of `genes`, the names of those of `X`.
+    Its columns are reordered to match `genes`, the column names of `X`.
     """
     A = as_table(A, "A")
-    read_matrix(A, "A")  # text is refused before a name that X does not have
+    read_matrix(A, "A")  # reject text before comparing names
     A = read_profiles(aligned(A, genes, name="A", by="X", axis=1), "A")
     m, g = A.shape
     if n_features is not None and g != n_features:
@@ -146,7 +149,7 @@ def _read_rows(Y, n_measurements, names):
 
 
 def read_pair(X, X_hat):
-    """Return true and decoded profiles as arrays, these in the order of the true."""
+    """Return true and decoded profiles as arrays, aligned to the true ones."""
     X_hat = aligned_like(X_hat, X, name="X_hat")
     X, X_hat = read_profiles(X, "X"), read_profiles(X_hat, "X_hat")
     if X.shape != X_hat.shape:
@@ -157,7 +160,7 @@ def read_pair(X, X_hat):
 
 
 def read_profiles(M, name):
-    """Return a checked table of finite numbers as a float64 array, a copy."""
+    """Return a checked table of finite numbers as a new float64 array."""
     M = read_matrix(M, name).copy()
     check_size(M, "float64", name)
     return M

@@ -1,4 +1,4 @@
-"""Pools designed for what profiles look like, in place of pools drawn at random."""
+"""Pools optimised for the covariance of profiles, instead of random pools."""
 
 import torch
 
@@ -10,15 +10,15 @@ from latentomics.solvers import iterate
 
 
 class OptimisedPools(Measurement):
-    r"""Sums of genes with non-negative weights, chosen to be decoded well.
+    r"""Sums of genes with non-negative weights, optimised for linear decoding.
 
     .. math:: \min_{A \ge 0,\ \|a_i\| = 1} \operatorname{tr} \Sigma - \operatorname{tr}
         \Big[ A \Sigma^2 A^\top \big( A (\Sigma + \sigma^2 I) A^\top \big)^{-1} \Big]
 
     the expected squared error of :class:`LinearMMSE` (book: ``eq-optimised-pools``),
     with :math:`\Sigma` the covariance of the training profiles. Weights are squares of
-    free numbers, moved downhill by Adam from a random start. Without the sign, the
-    principal directions would be best: they are a bound.
+    unconstrained parameters, optimised by Adam from a random start. Without the sign
+    constraint, the principal directions would be optimal: their error is a lower bound.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class OptimisedPools(Measurement):
         :math:`\sigma^2`, see :func:`noise_variance`.
     learning_rate : float, default=0.03
     tol : float, default=1e-5
-        Stop once a step changes the error by less than this share of it.
+        Stop once a step changes the error by less than this fraction of it.
     max_iter : int, default=500
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
@@ -38,13 +38,13 @@ class OptimisedPools(Measurement):
     components_ : ndarray of shape (n_measurements, n_features)
         A; rows have length 1.
     trace_ : Trace
-        The error at each look, as a share of the variance of the profiles.
+        The error at each look, as a fraction of the variance of the profiles.
 
     Raises
     ------
     ValueError
-        In `fit`: if there are more measurements than genes, all profiles are the same,
-        or a parameter is out of its range.
+        In `fit`: if there are more measurements than genes, all profiles are equal, or
+        a parameter is out of range.
     """
 
     min_samples = 2
@@ -103,13 +103,13 @@ class OptimisedPools(Measurement):
 
 
 def _pools(B):
-    """Return weights that are not negative, rows of length 1."""
+    """Return non-negative weights, rows of length 1."""
     A = B.square()
     return A / A.norm(dim=1, keepdim=True)
 
 
 def expected_error(A, S, noise):
-    """Return what a linear decoder leaves, as a share of the variance; a tensor."""
+    """Return the fraction of variance a linear decoder leaves unexplained, a tensor."""
     AS = A @ S
     L = safe_cholesky(A @ AS.T + noise * (A @ A.T))
     explained = torch.linalg.solve_triangular(L, AS, upper=False).square().sum()

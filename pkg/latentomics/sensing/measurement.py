@@ -1,4 +1,4 @@
-"""What is measured: a few sums of genes, in place of every gene."""
+"""Measurements: a few sums of genes instead of every gene."""
 
 import numpy as np
 from scipy.linalg import qr
@@ -9,14 +9,14 @@ from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.matrices import read_matrix
 from latentomics.sensing.base import Profiles, read_profiles
 
-# Streams of random numbers: were a measurement and the noise drawn from one, a row of A
-# would be a sample's noise, and see nothing else
+# Random streams: if the measurement and the noise shared one, a row of A would equal a
+# sample's noise
 OF_ROWS, OF_NOISE = 1, 2
-TRIES = 1000  # draws of one row before we say that it cannot be had
+TRIES = 1000  # draws of one row before giving up
 
 
 class Measurement(TransformerMixin, Profiles):
-    """Base: `fit` looks at `X` and draws `components_`, `transform` measures."""
+    """Base class: `fit` draws `components_` for `X`, `transform` measures."""
 
     min_samples = 1  # that `fit` needs
 
@@ -38,21 +38,21 @@ class Measurement(TransformerMixin, Profiles):
 
 
 class GaussianMeasurement(Measurement):
-    r"""Sums of all genes with random weights, hardly alike from row to row.
+    r"""Sums of all genes with random weights, with little correlation between rows.
 
     .. math:: y = A (x + e), \qquad a_{ij} \sim N(0, 1), \quad \|a_i\| = 1
 
-    A row that correlates with an earlier one by more than `max_correlation` is drawn
-    anew [1] (book: ``eq-measure``).
+    A row whose correlation with an earlier one exceeds `max_correlation` is redrawn [1]
+    (book: ``eq-measure``).
 
     Parameters
     ----------
     n_measurements : int, default=100
         m, at most the number of genes.
     max_correlation : float, default=0.2
-        Of two rows, Pearson's, without sign; above 0. At 1 any will do.
+        Largest absolute Pearson correlation of two rows, positive; 1 allows any.
     nonnegative : bool, default=False
-        Take the absolute value of each weight, as a pool of probes can only add.
+        Take absolute values of the weights, because a pool of probes can only add.
     random_state : int, default=0
 
     Attributes
@@ -63,8 +63,8 @@ class GaussianMeasurement(Measurement):
     Raises
     ------
     ValueError
-        In `fit`: if there are more measurements than genes, or rows so little alike
-        cannot be had: with few genes there is little room.
+        In `fit`: if there are more measurements than genes, or too few genes for rows
+        with so little correlation.
 
     References
     ----------
@@ -94,7 +94,7 @@ class GaussianMeasurement(Measurement):
         return A
 
     def _row(self, before, g, rng):
-        """Draw a row until it is unlike those `before`, which are centred."""
+        """Draw a row until it is nearly uncorrelated with `before`, centred rows."""
         for _ in range(TRIES):
             row = rng.standard_normal(g)
             row = np.abs(row) if self.nonnegative else row
@@ -121,9 +121,9 @@ class PooledMeasurement(Measurement):
     Parameters
     ----------
     n_measurements : int, default=100
-        m, pools, at most the number of genes.
+        m, the number of pools, at most the number of genes.
     pool_size : int, default=50
-        s, genes in a pool, at most all.
+        s, the number of genes in a pool.
     random_state : int, default=0
 
     Attributes
@@ -134,7 +134,7 @@ class PooledMeasurement(Measurement):
     Raises
     ------
     ValueError
-        In `fit`: if there are more measurements, or genes in a pool, than genes.
+        In `fit`: if `n_measurements` or `pool_size` exceeds the number of genes.
     """
 
     def __init__(self, n_measurements=100, *, pool_size=50, random_state=0):
@@ -157,25 +157,25 @@ class PooledMeasurement(Measurement):
 
 
 class SignatureGenes(Measurement):
-    r"""A few genes measured alone, those that span the profiles best.
+    r"""Single genes, chosen to span the profiles best.
 
     .. math:: j_{k+1} = \arg\max_j \| x_j - P_k x_j \|
 
     :math:`x_j` is the centred column of a gene, and :math:`P_k` projects onto the k
-    genes before: each is the one that those explain least, as a QR factorization with
-    pivots finds it (book: ``eq-signature-genes``).
+    genes already chosen. Each new gene is the one those explain least, found by pivoted
+    QR factorization (book: ``eq-signature-genes``).
 
     Parameters
     ----------
     n_measurements : int, default=100
-        m, genes, at most all.
+        m, the number of genes to measure.
 
     Attributes
     ----------
     components_ : ndarray of shape (n_measurements, n_features)
         A; a single 1 in each row.
     genes_ : ndarray of shape (n_measurements,)
-        Which columns of `X`.
+        Column indices in `X`.
 
     Raises
     ------
@@ -193,11 +193,11 @@ class SignatureGenes(Measurement):
 
 
 def noise_variance(X, snr):
-    r"""Return the variance of noise, for each gene in each sample.
+    r"""Return the noise variance of each gene in each sample.
 
     .. math:: \sigma^2 = \frac{\|X\|_F^2}{n\, g\, \text{SNR}^2}
 
-    (book: ``eq-snr``): SNR is a ratio of amplitudes; infinity is no noise.
+    (book: ``eq-snr``), with SNR a ratio of amplitudes; infinity means no noise.
 
     Parameters
     ----------
@@ -207,8 +207,8 @@ def noise_variance(X, snr):
     Raises
     ------
     ValueError
-        If `X` is not a matrix of finite numbers whose squares are numbers, or `snr`
-        not above 0.
+        If `X` is not a matrix of finite numbers with finite squares, or `snr` is not
+        positive.
     """
     X = read_profiles(X, "X")
     return _variance(X, snr)
@@ -221,10 +221,10 @@ def _variance(X, snr):
 
 
 def add_noise(X, snr, random_state=0):
-    """Return profiles with Gaussian noise of length ``||X|| / snr``, exactly.
+    """Return profiles plus Gaussian noise scaled to norm ``||X|| / snr`` exactly.
 
-    The noise is in the sample, before it is measured, so that no measurement can
-    average it away more than another.
+    The noise is added to the sample before it is measured, so no measurement can
+    average it out more than another.
 
     Parameters
     ----------
@@ -242,5 +242,5 @@ def add_noise(X, snr, random_state=0):
 
 
 def with_variance(X, noise, rng):
-    """Return profiles with Gaussian noise of a variance drawn from a generator."""
+    """Return profiles plus Gaussian noise of variance `noise`, drawn from `rng`."""
     return X + noise**0.5 * rng.standard_normal(X.shape)

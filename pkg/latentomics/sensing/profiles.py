@@ -1,4 +1,4 @@
-"""Profiles to measure: bulk samples made of single cells, and which genes to take."""
+"""Profiles to measure: pseudobulk samples from single cells, and gene selection."""
 
 import numpy as np
 import pandas as pd
@@ -12,24 +12,25 @@ MILLION = 1e6
 
 
 def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
-    r"""Add up random cells of one type, as a bulk sample of that type would.
+    r"""Sum random cells of one type to simulate bulk samples of that type.
 
     .. math:: x_{ij} = \log_2\Big(1 + 10^6\, \frac{\sum_{c \in C_i} n_{cj}}
         {\sum_{c \in C_i} \sum_h n_{ch}}\Big)
 
-    (book: ``eq-pseudobulk``). :math:`C_i` are different cells; samples share cells, so
-    divide the cells into those to train on and those to test on, and not the samples.
+    (book: ``eq-pseudobulk``). The cells of :math:`C_i` are distinct. Samples may share
+    cells, so split the cells, not the samples, into training and test sets.
 
     Parameters
     ----------
     counts : DataFrame or array of shape (n_all_cells, n_genes)
-        Numbers of molecules, at least one in each cell.
+        Molecule counts, at least one molecule in each cell.
     labels : sequence of length n_all_cells
         Type of each cell; a named Series is matched to the rows of `counts` by name.
     n_cells : int, default=50
-        In a sample; at most those of the rarest type. The fewer, the noisier.
+        Cells per sample, at most the number of cells of the rarest type. Fewer cells
+        give noisier samples.
     n_samples : int, default=1000
-        Spread evenly over the types; the first in the alphabet may get one more.
+        Spread evenly over the types; the first in alphabetical order may get one more.
     random_state : int, default=0
 
     Returns
@@ -42,9 +43,9 @@ def pseudobulk(counts, labels, n_cells=50, n_samples=1000, random_state=0):
     Raises
     ------
     ValueError
-        If `counts` is not a matrix of finite numbers from 0 up, a cell is empty,
+        If `counts` is not a matrix of finite non-negative numbers, a cell is empty,
         `labels` has another length, a type has fewer than `n_cells` cells, or a number
-        is out of its range.
+        is out of range.
     """
     check_whole(n_cells=n_cells, n_samples=n_samples)
     check_whole(at_least=0, random_state=random_state)
@@ -81,7 +82,7 @@ def _checked(counts):
 
 
 def _cells_of(labels, n, n_cells):
-    """Return the types in alphabetical order, and the places of the cells of each."""
+    """Return the types in alphabetical order and the row numbers of their cells."""
     labels = as_labels(labels, "labels", n)
     kinds, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     if n_cells > sizes.min():
@@ -93,27 +94,27 @@ def _cells_of(labels, n, n_cells):
 
 
 def top_genes(X, n_genes):
-    """Return the genes that vary most over the samples, the first one most.
+    """Return the genes with the largest variance across samples, in decreasing order.
 
-    Choose them on training samples only.
+    Select genes on training samples only.
 
     Parameters
     ----------
     X : DataFrame or array of shape (n_samples, n_all_genes)
-        Expression on a log scale; on counts the choice would be of the strongest.
+        Expression on a log scale; raw counts would favour highly expressed genes.
     n_genes : int
-        How many, at most those of `X`. Of equal variances, the first ones count.
+        At most the number of columns of `X`. Ties go to the first gene.
 
     Returns
     -------
     list of length n_genes
-        Names of columns for a DataFrame, else their places.
+        Column names for a DataFrame, otherwise column indices.
 
     Raises
     ------
     ValueError
         If `X` is not a matrix of finite numbers, or `n_genes` is not a whole number
-        from 1 to its columns.
+        from 1 to the number of columns.
     """
     values = read_matrix(X)
     check_whole(n_genes=n_genes)

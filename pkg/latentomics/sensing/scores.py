@@ -1,12 +1,12 @@
-"""How near decoded profiles are to the true ones."""
+"""Scores of decoded against true profiles."""
 
 import numpy as np
 from scipy.spatial.distance import pdist
 
 from latentomics.sensing.base import read_pair
 
-ROUNDING = 1e-12  # of a row: less is no spread
-N_DISTANCES = 500  # samples whose distances are compared: all pairs of more are many
+ROUNDING = 1e-12  # spread relative to the norm of a row: below it, a row is constant
+N_DISTANCES = 500  # samples whose distances are compared, since pairs grow as n squared
 
 
 def scores(X, X_hat):
@@ -15,17 +15,17 @@ def scores(X, X_hat):
     Parameters
     ----------
     X, X_hat : arrays of shape (n_samples, n_features)
-        True and decoded; two tables are matched by the names of rows and columns.
+        True and decoded; two tables are matched by row and column names.
 
     Returns
     -------
     dict of str to float
-        `overall`, Pearson's correlation of all entries: it is high for whoever knows
-        the mean of each gene; `per_sample` and `per_gene`, the mean of the correlations
-        of rows and of columns (those without spread left out; NaN if all are);
-        `nrmse`, :math:`\|X - \hat X\|_F / \|X\|_F`; `distance`, the correlation of the
-        distances between samples (of the first 500; NaN below three samples). Book:
-        ``eq-sensing-scores``.
+        `overall`, Pearson's correlation of all entries, high even for predicting each
+        gene's mean; `per_sample` and `per_gene`, the mean correlations of rows and of
+        columns (without constant ones; NaN if all are constant); `nrmse`,
+        :math:`\|X - \hat X\|_F / \|X\|_F`; `distance`, the correlation of the
+        distances between samples (the first 500; NaN for fewer than three samples).
+        Book: ``eq-sensing-scores``.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def scores(X, X_hat):
 
 
 def _correlation(A, B):
-    """Return the mean Pearson correlation of rows of A and B, where both vary."""
+    """Return the mean Pearson correlation of the rows of A and B that both vary."""
     whole = [np.linalg.norm(M, axis=1) for M in (A, B)]
     A, B = (M - M.mean(axis=1, keepdims=True) for M in (A, B))
     size = [np.linalg.norm(M, axis=1) for M in (A, B)]
