@@ -1,4 +1,4 @@
-"""Blind sensing: learn how profiles look from their measurements alone."""
+"""Blind sensing: learn factors of profiles from their measurements alone."""
 
 from math import log, pi
 
@@ -12,31 +12,32 @@ from latentomics.sensing.base import read_measured
 from latentomics.sensing.linear import GaussianDecoder, linear_gain, safe_cholesky
 from latentomics.solvers import iterate
 
-RANK = 1e-10  # of the largest eigenvalue: directions below it no batch has seen
+RANK = 1e-10  # relative to the largest eigenvalue: below it, no batch saw a direction
 
 
 class BlindFactors(GaussianDecoder):
-    r"""Factors of profiles that nobody has seen, from many different measurements.
+    r"""Learn factors of unobserved profiles from many different measurements.
 
     .. math:: x = \mu + V z + \epsilon, \quad z \sim N(0, I), \quad
         \epsilon \sim N(0, \psi I), \qquad y = A_b (x + e)
 
-    Probabilistic principal components [1] of profiles of which each batch b shows
-    another few sums, fitted by expectation maximization (book: ``eq-blind``). One
-    measurement for all would leave what it does not see unknown for ever; batches that
-    are measured differently share the factors, and complete each other.
+    Probabilistic principal component analysis [1] of profiles observed only through a
+    few sums, different ones in each batch b, fitted by expectation maximization (book:
+    ``eq-blind``). With a single measurement, directions outside its row space could
+    never be learned; batches measured differently share the factors and complement each
+    other.
 
-    It starts from the mean that explains all sums best by least squares, the shortest
-    where several do (book: ``eq-blind-mean``), and from the principal directions of
-    what the sums tell beyond it; nothing is drawn at random. Stopped early, the factors
-    add little to that mean, as the likelihood rises slowly.
+    The fit starts from the minimum-norm least-squares mean of all sums (book:
+    ``eq-blind-mean``) and from the principal directions of the residuals; nothing is
+    drawn at random. If it stops early, the factors add little to that mean, because the
+    likelihood rises slowly.
 
     Parameters
     ----------
     n_components : int, default=10
-        Factors, at most the number of genes, and of samples.
+        Number of factors, at most the numbers of genes and of samples.
     tol : float, default=1e-3
-        Stop once a step changes V by less than this share of its norm.
+        Stop once a step changes V by less than this fraction of its norm.
     max_iter : int, default=500
     device : {"auto", "cpu", "cuda"}, default="auto"
 
@@ -48,13 +49,12 @@ class BlindFactors(GaussianDecoder):
     left_ : float
         :math:`\psi`, in squared units of the profiles.
     trace_ : Trace
-        Minus the log likelihood of the measurements, nats, at each look.
+        Negative log-likelihood of the measurements, in nats, at each look.
 
     Raises
     ------
     ValueError
-        In `fit`: if a batch and its `A` do not fit together, or a parameter is out of
-        its range.
+        In `fit`: if a batch does not match its `A`, or a parameter is out of range.
 
     References
     ----------
@@ -78,11 +78,11 @@ class BlindFactors(GaussianDecoder):
         Parameters
         ----------
         batches : list of (Y, A)
-            Measurements of some samples, (n_samples, n_measurements), and what was
-            measured, (n_measurements, n_features); the genes of tables are matched by
-            name, and so are the measurements of each pair.
+            Measurements of some samples, (n_samples, n_measurements), and their matrix,
+            (n_measurements, n_features). Tables are matched by name: genes across
+            pairs, measurements within each pair.
         noise : float, default=0.0
-            Variance of e, of each gene in each sample.
+            Variance of e for each gene in each sample.
         """
         check_whole(n_components=self.n_components)
         check_not_negative(noise=noise)
@@ -106,10 +106,10 @@ class BlindFactors(GaussianDecoder):
         return self
 
     def _start(self, pairs):
-        """Return the directions, mean and rest that least squares alone would say."""
+        """Return least-squares estimates of V, the mean and the residual variance."""
         mu = _shared_mean(pairs)
         rest = torch.cat([(Y - A @ mu) @ torch.linalg.pinv(A).T for Y, A in pairs])
-        # a batch sees this share of any direction, if its sums are random
+        # share of any direction that a batch of random sums sees
         seen = np.mean([A.shape[0] / A.shape[1] for _, A in pairs])
         s, Vh = torch.linalg.svd(rest, full_matrices=False)[1:]
         q = self.n_components
@@ -128,9 +128,9 @@ class BlindFactors(GaussianDecoder):
 
 
 def read_batches(batches, device):
-    """Return pairs of checked measurements and what was measured, and the genes.
+    """Return checked pairs of measurements and their matrices, and the gene names.
 
-    Pairs are tensors, their genes in the order of the first A that names them.
+    Pairs are tensors, with genes in the order of the first A that names them.
     """
     pairs = list(batches)
     wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
@@ -148,10 +148,10 @@ def read_batches(batches, device):
 
 
 def _shared_mean(pairs):
-    r"""Return the shortest mean among those that explain all measurements best.
+    r"""Return the minimum-norm least-squares mean of all measurements.
 
-    :math:`(\sum_b n_b A_b^+ A_b)^+ \sum_b \sum_i A_b^+ y_i`: least squares in which
-    noise of the profiles is as large in all directions (book: ``eq-blind-mean``).
+    :math:`(\sum_b n_b A_b^+ A_b)^+ \sum_b \sum_i A_b^+ y_i`, weighted for isotropic
+    noise of the profiles (book: ``eq-blind-mean``).
     """
     inverses = [torch.linalg.pinv(A) for _, A in pairs]
     known = list(zip(inverses, pairs, strict=True))
@@ -161,16 +161,16 @@ def _shared_mean(pairs):
 
 
 def _spread(V, psi, A, noise):
-    """Return A V, and the factor of the covariance of measurements."""
+    """Return A V and the Cholesky factor of the covariance of the measurements."""
     AV = A @ V
     return AV, safe_cholesky(AV @ AV.T + (psi + noise) * (A @ A.T))
 
 
 def _em_step(state, pairs, noise):
-    r"""Return the loadings, mean and rest that fit the expected profiles best.
+    r"""Return the loadings, mean and residual variance after one EM step.
 
     With :math:`\tilde z = (z, 1)`: :math:`[V\, \mu] = E[x \tilde z^\top]
-    E[\tilde z \tilde z^\top]^{-1}`, sums over all samples of all batches.
+    E[\tilde z \tilde z^\top]^{-1}`, summed over all samples of all batches.
     """
     V, mu, psi = state
     g, q = V.shape
@@ -198,7 +198,7 @@ def _em_step(state, pairs, noise):
 
 
 def _surprise(state, pairs, noise):
-    """Return minus the log likelihood of all measurements, nats."""
+    """Return the negative log-likelihood of all measurements, in nats."""
     V, mu, psi = state
     total = 0.0
     for Y, A in pairs:

@@ -12,66 +12,66 @@ from latentomics.sensing.smaf import first_modules
 from latentomics.solvers import iterate
 from latentomics.solvers.pursuit import pursuit_path
 
-# Factors to start from, roughly: modules from settled ones decoded no better
+# A roughly fitted start: modules from converged factors decoded no better
 FACTORS, ROUGH = 5, 0.02
 
 
 class BlindModules(Decoder):
-    r"""Gene modules of profiles that nobody has seen, from different measurements.
+    r"""Learn gene modules of unobserved profiles from many different measurements.
 
     .. math::
         \min_{U, W \ge 0} \; \frac1E \sum_b \Big( \|Y_b - W_b U A_b^\top\|_b^2
         + 2 \sigma^2 \|W_b\|_0 \Big) + \frac\lambda d \|U\|_1
         \quad\text{with}\quad \|u_j\| = 1, \; \|w_i\|_0 \le k
 
-    :math:`\|R\|_b^2 = \operatorname{tr} R (A_b A_b^\top)^{-1} R^\top`, in which noise
-    of the profiles is as large in all directions, and :math:`E = \sum_b \|Y_b\|_b^2`
-    (book: ``eq-blind-modules``). As :class:`latentomics.sensing.SMAF`, but from batches
-    of measurements, each of another A: BCS-SMAF [1]. With one A for all, what A does
-    not see stays as it was at the start.
+    :math:`\|R\|_b^2 = \operatorname{tr} R (A_b A_b^\top)^{-1} R^\top`, the norm for
+    isotropic noise of the profiles, and :math:`E = \sum_b \|Y_b\|_b^2` (book:
+    ``eq-blind-modules``). Like :class:`latentomics.sensing.SMAF`, but from batches of
+    measurements, each with its own A: BCS-SMAF [1]. With one A for all batches, modules
+    keep their starting values in the directions that A does not see.
 
-    In turns: codes W by pursuit, a sample's old ones kept where they are better; then
-    each module by one proximal gradient step that cannot overshoot, as A whitened is a
-    projection. So no turn makes the sum above larger. A module in a sample must explain
-    the :math:`2 \sigma^2` that it costs, which is Mallows' rule [2].
+    Each iteration updates the codes W by pursuit, keeping a sample's old codes where
+    they are better, and then each module by one proximal gradient step, which cannot
+    overshoot because the whitened A is a projection. The objective therefore never
+    rises. A module used in a sample must explain at least its price,
+    :math:`2 \sigma^2`: Mallows' rule [2].
 
-    The start decides which of many minima is found. [1] starts at random, within
-    clusters of samples that share some measurements. This starts from samples drawn at
-    random, as 5 factors decode them (:class:`BlindFactors`), since batches here need
-    not share any measurement. A smaller sum need not mean better profiles: from least
-    squares instead of factors, turns may end below and decode worse.
+    The start decides which of many local minima is found. [1] starts at random, within
+    clusters of samples that share some measurements. Batches here need not share any,
+    so this starts from randomly drawn samples as decoded by 5 factors
+    (:class:`BlindFactors`). A lower objective need not mean better profiles: starting
+    from least squares instead of factors may end lower and decode worse.
 
     Parameters
     ----------
     n_components : int, default=20
-        d, modules.
+        d, the number of modules.
     n_nonzero : int, default=5
-        k, at most so many modules a sample; at most the measurements of a batch.
+        k, the most modules per sample; at most the number of measurements of a batch.
     lam : float, default=0.01
-        :math:`\lambda \ge 0`, no units: the share of E that the modules must explain
-        more, for their mean length in the L1 norm to be 1 more.
+        :math:`\lambda \ge 0`, no units: the extra share of E that modules must explain
+        for each unit of their mean L1 norm.
     tol : float, default=0.02
-        Stop once a turn changes U by less than this share of its norm.
+        Stop once an iteration changes U by less than this fraction of its norm.
     max_iter : int, default=50
-        Turns.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        U, from 0 up, rows of length 1; those that no sample used are as at their start.
+        U, non-negative, rows of length 1; unused modules keep their starting values.
     codes_ : ndarray of shape (n_samples, n_components)
-        W of all batches, one after another, in the units of the profiles.
+        W of all batches, stacked, in the units of the profiles.
     trace_ : Trace
-        The sum above after each turn, no units.
+        The objective above after each iteration, no units.
 
     Raises
     ------
     ValueError
-        In `fit`: if a batch and its `A` do not fit together, or a parameter is out of
-        its range; there must be as many samples that seem to have a gene above 0 as
-        modules. In `decode`: also if `n_nonzero` is above the number of measurements.
+        In `fit`: if a batch does not match its `A`, a parameter is out of range, or
+        fewer samples than modules have a gene decoded above 0. In `decode`: also if
+        `n_nonzero` exceeds the number of measurements.
 
     References
     ----------
@@ -100,10 +100,10 @@ class BlindModules(Decoder):
         Parameters
         ----------
         batches : list of (Y, A)
-            Measurements of some samples, (n_samples, n_measurements), and what was
-            measured, (n_measurements, n_features).
+            Measurements of some samples, (n_samples, n_measurements), and their matrix,
+            (n_measurements, n_features).
         noise : float, default=0.0
-            :math:`\sigma^2`, the variance of e, of each gene in each sample.
+            :math:`\sigma^2`, the variance of e for each gene in each sample.
         """
         self._check_parameters(noise)
         pairs, self._column_names = read_batches(batches, self.device)
@@ -138,7 +138,7 @@ class BlindModules(Decoder):
             )
 
     def _start(self, pairs, noise):
-        """Return modules to start from, rows of length 1."""
+        """Return the initial modules, rows of length 1."""
         n = sum(len(Y) for Y, _ in pairs)
         few = min(FACTORS, self.n_features_in_, n)
         rough = BlindFactors(few, tol=ROUGH, device=self.device)
@@ -156,7 +156,7 @@ class BlindModules(Decoder):
         return U / U.norm(dim=1, keepdim=True)
 
     def _turn(self, state, white, energy, lam, price):
-        """Return better modules for better codes."""
+        """Return modules and codes after one iteration."""
         U, W = state
         parts = W.split([len(Y) for Y, _ in white])
         found = [self._codes(U, *b, price) for b in white]
@@ -167,7 +167,7 @@ class BlindModules(Decoder):
         return _descend(U, kept, white, lam * energy / len(U)), torch.cat(kept)
 
     def _codes(self, U, Y, P, price):
-        """Return codes of the number of modules that is worth its price."""
+        """Return codes, with the number of modules that costs each sample least."""
         k = min(self.n_nonzero, len(U))
         D, Y = as_numpy(U @ P.T), as_numpy(Y)
         path = pursuit_path(D, Y, k, nonnegative=True, device=self.device)
@@ -185,9 +185,9 @@ class BlindModules(Decoder):
 
 
 def whitened(Y, A):
-    r"""Return :math:`Y (A A^\top)^{-1/2}` and the same of A, turned.
+    r"""Return :math:`Y (A A^\top)^{-1/2}` and A whitened likewise, up to a rotation.
 
-    Rows of the second are orthonormal, but for those of 0 where A repeats itself.
+    Rows of the second are orthonormal, except rows of 0 if A is rank-deficient.
     """
     left, s, P = torch.linalg.svd(A, full_matrices=False)
     seen = s > torch.finfo(s.dtype).eps * max(A.shape) * s[0]
@@ -195,7 +195,7 @@ def whitened(Y, A):
 
 
 def _cost(U, Y, P, price, W):
-    """Return what each sample is left with, and pays for its modules, (n,)."""
+    """Return each sample's squared residual plus the price of its modules, (n,)."""
     used = (W != 0).sum(dim=1, dtype=W.dtype)
     return (Y - W @ (U @ P.T)).square().sum(dim=1) + price * used
 
@@ -214,12 +214,13 @@ def _objective(state, white, energy, lam, price):
 
 
 def _descend(U, W, white, price):
-    r"""Return modules after one proximal step of each, in turn.
+    r"""Return modules after one proximal step for each in turn.
 
-    As P P' = I, the misfit of module u curves by at most :math:`c = \sum_i w_i^2`:
-    the sum is at most :math:`c \|u - v\|^2 + \mu \|u\|_1` and a constant. Among
-    vectors from 0 up of length 1, v without :math:`\mu / 2c`, cut at 0 and scaled to
-    length 1, makes that least; or, if all of it is cut, the largest gene alone.
+    As P P' = I, the curvature of the misfit in module u is at most
+    :math:`c = \sum_i w_i^2`, so the objective is bounded by a constant plus
+    :math:`c \|u - v\|^2 + \mu \|u\|_1`. Its minimiser over non-negative vectors of
+    length 1 is v minus :math:`\mu / 2c`, clipped at 0 and normalised; if nothing
+    remains, the largest gene alone.
     """
     U = U.clone()
     R = [Y - V @ (U @ P.T) for V, (Y, P) in zip(W, white, strict=True)]
@@ -230,7 +231,7 @@ def _descend(U, W, white, price):
         v = u + (pull - price / 2) / c
         alone = torch.zeros_like(v).scatter(0, v.argmax(dim=0, keepdim=True), 1)
         v = torch.where(v.max() > 0, v.clamp(min=0), alone)
-        step = torch.where(c > 0, v / v.norm() - u, 0)  # no sample uses it: it stays
+        step = torch.where(c > 0, v / v.norm() - u, 0)  # unused: it stays
         for a, r, (_, P) in zip(w, R, white, strict=True):
             r -= torch.outer(a, P @ step)
         u += step

@@ -1,4 +1,4 @@
-"""What the dictionaries of part V share: atoms in rows, codes for new samples."""
+"""Base classes of the dictionaries of part V: atoms in rows, codes of new samples."""
 
 from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -10,10 +10,10 @@ from latentomics.solvers.pursuit import pursuit
 
 
 class Dictionary(TransformerMixin, Profiles):
-    """Base: a subclass has `fit`, `components_`, and parameters `device`, `dtype`."""
+    """Base class; a subclass has `fit`, `components_`, `device` and `dtype`."""
 
     def _read(self, X, *, reset=True):
-        """Return `X` as a tensor, once nothing is wrong with it or with these two."""
+        """Return `X` as a tensor, after checking it, `device` and `dtype`."""
         resolve_device(self.device)
         check_choice("dtype", self.dtype, DTYPES)
         X = self._profiles(X, reset=reset)
@@ -23,13 +23,13 @@ class Dictionary(TransformerMixin, Profiles):
         return as_tensor(X, device=self.device, dtype=self.dtype)
 
     def _pursue(self, X, D, n_nonzero):
-        """Return codes of at most `n_nonzero` atoms, where there are so many."""
+        """Return codes of at most `n_nonzero` atoms, capped at the shape of `D`."""
         k = min(n_nonzero, *D.shape)
         return pursuit(D, X, k, device=self.device, dtype=self.dtype)
 
 
 class PursuedDictionary(Dictionary):
-    """Base of those whose codes are found by pursuit; it sets `n_nonzero_`."""
+    """Base class of dictionaries coded by pursuit; a subclass sets `n_nonzero_`."""
 
     def transform(self, X):
         """Return codes of at most `n_nonzero_` atoms, (n_samples, n_components)."""

@@ -1,4 +1,4 @@
-"""K-SVD: a dictionary of which each sample uses few atoms."""
+"""K-SVD: a dictionary for sparse codes."""
 
 import torch
 
@@ -7,33 +7,32 @@ from latentomics.base import check_not_negative, check_whole
 from latentomics.sensing.dictionary import PursuedDictionary
 from latentomics.solvers import iterate
 
-TWIN = 0.99  # |cosine| from which two atoms are one
+TWIN = 0.99  # |cosine| at which two atoms count as duplicates
 
 
 class KSVD(PursuedDictionary):
-    r"""Learn atoms, few of which make a sample.
+    r"""Learn atoms such that each sample is a sum of a few.
 
     .. math:: \min_{D, W} \|X - W D\|_F^2 \quad\text{with}\quad
         \|w_n\|_0 \le k,\; \|d_j\| = 1
 
-    In turns (book: ``eq-ksvd``) [1]: codes W by pursuit, then one atom after another,
-    with its codes, becomes the best rank one for what the others leave of its samples:
-    its first singular vectors. That lowers the objective, which pursuit, being greedy,
-    may raise. An atom that no sample uses, or that another repeats, is put on the
-    sample explained worst.
+    Alternates two updates (book: ``eq-ksvd``) [1]: codes W by pursuit; then each atom
+    and its codes in turn become the best rank-one approximation of the residual that
+    the other atoms leave in its samples. The second never raises the objective; pursuit
+    is greedy and may. An unused or duplicate atom is replaced by the sample explained
+    worst.
 
     Parameters
     ----------
     n_components : int, default=150
-        Atoms. More than `X` has samples are 0.
+        Number of atoms; if they outnumber the samples, some may be 0.
     n_nonzero : int, default=5
-        k, at most so many atoms a sample.
+        k, the most atoms per sample.
     tol : float, default=1e-5
-        Stop once a turn changes the share of X left by at most this.
+        Stop once an iteration changes the unexplained share of X by at most this.
     max_iter : int, default=50
-        Turns.
     random_state : int, default=0
-        Which samples are the first atoms.
+        Seed for the samples used as initial atoms.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
 
@@ -42,15 +41,16 @@ class KSVD(PursuedDictionary):
     components_ : ndarray of shape (n_components, n_features)
         D.
     n_nonzero_ : int
-        k; fewer where there are fewer atoms or genes.
+        k, capped at the number of atoms and of genes.
     trace_ : Trace
-        Objective after each turn, change as a share of X, turns, why it stopped.
+        Objective after each iteration, its change relative to :math:`\|X\|_F^2`,
+        iterations, why it stopped.
 
     Raises
     ------
     ValueError
-        In `fit`: `X` is not a matrix of finite numbers, not all 0, or a parameter is
-        out of its range.
+        In `fit`: if `X` is not a matrix of finite numbers, all are 0, or a parameter is
+        out of range.
 
     References
     ----------
@@ -116,12 +116,12 @@ class KSVD(PursuedDictionary):
 
     @property
     def n_iter_(self):
-        """Turns, for scikit-learn."""
+        """Iterations, for scikit-learn."""
         return self.trace_.n_iter
 
 
 def first_atoms(X, n_atoms, generator):
-    """Return samples drawn at random, of length 1, then zeros."""
+    """Return randomly drawn samples scaled to length 1, padded with zeros."""
     drawn = torch.randperm(len(X), generator=generator)[:n_atoms]
     D = X.new_zeros(n_atoms, X.shape[1])
     D[: len(drawn)] = _unit(X[drawn.to(X.device)])
@@ -129,9 +129,9 @@ def first_atoms(X, n_atoms, generator):
 
 
 def renewed(X, D, W):
-    """Return atoms and codes once idle and repeated atoms are on samples instead.
+    """Return atoms and codes with unused and duplicate atoms replaced by samples.
 
-    Codes of a repeated atom go to the first like it.
+    Codes of a duplicate are added to those of the first atom like it.
     """
     D, W = D.clone(), W.clone()
     cosines = (D @ D.T).triu(diagonal=1)
@@ -148,17 +148,17 @@ def renewed(X, D, W):
 
 
 def improved(X, D, W):
-    """Return atoms and codes after each atom was improved once, with its codes.
+    """Return atoms and codes after one update of each atom with its codes.
 
-    Each pair becomes the best rank one for what the others leave of its samples, so
-    the objective never rises.
+    Each pair becomes the best rank-one approximation of the residual that the others
+    leave in its samples, so the objective never rises.
     """
     D, W = D.clone(), W.clone()
     left = X - W @ D
     for j, atom in enumerate(D):
         users = W[:, j].nonzero()[:, 0]
         own = left[users] + W[users, j, None] * atom
-        if own.any():  # or no sample uses it, or others explain all that do
+        if own.any():  # else unused, or its samples are explained by others
             atom.copy_(first_vector(own))
         W[users, j] = own @ atom
         left[users] = own - W[users, j, None] * atom
@@ -168,8 +168,8 @@ def improved(X, D, W):
 def first_vector(M):
     """Return the right singular vector of the largest singular value, (n_columns,).
 
-    From the smaller of the Gram matrices, in float64, since it squares what rounding
-    leaves. A sign is free: of the vector, the entry farthest from 0 is above it.
+    Computed from the smaller Gram matrix, in float64, because squaring amplifies
+    rounding. The sign makes the entry of largest absolute value positive.
     """
     wide, M = M.shape[0] < M.shape[1], M.double() / M.abs().max()
     v = torch.linalg.eigh(M @ M.T if wide else M.T @ M).eigenvectors[:, -1]
@@ -178,6 +178,6 @@ def first_vector(M):
 
 
 def _unit(M):
-    """Return rows of length 1; those of length 0 stay."""
+    """Return rows scaled to length 1; rows of 0 stay 0."""
     lengths = M.norm(dim=1, keepdim=True)
     return torch.where(lengths > 0, M / lengths, 0)

@@ -1,4 +1,4 @@
-"""A dictionary of which each sample uses few atoms, learned from batches."""
+"""A dictionary for sparse codes, learned from batches."""
 
 import torch
 
@@ -8,40 +8,40 @@ from latentomics.sensing.dictionary import PursuedDictionary
 from latentomics.sensing.ksvd import first_atoms
 from latentomics.solvers import iterate
 
-FORGET = 2.0  # rho of [1]: batch i of t counts (i / t) to this power
-IDLE = 1e-3  # an atom with less than this share of the mean squared codes is idle
+FORGET = 2.0  # rho of [1]: batch i of t has weight (i / t) to this power
+IDLE = 1e-3  # an atom with at most this fraction of the mean squared codes is idle
 
 
 class OnlineDictionary(PursuedDictionary):
-    r"""Learn atoms, few of which make a sample, from one batch after another.
+    r"""Learn atoms such that each sample is a sum of a few, batch by batch.
 
     .. math:: \min_{D, W} \|X - W D\|_F^2 \quad\text{with}\quad
         \|w_n\|_0 \le k,\; \|d_j\| \le 1
 
-    (book: ``eq-online-dictionary``). Codes W of a batch by pursuit, then D minimises
-    the same over all batches so far, of which only the sums :math:`A = W^\top W` and
-    :math:`B = W^\top X` are kept: Algorithm 1 of [1], with codes of at most k atoms in
-    place of a penalty, as in [2]. Before batch t joins the sums, those count
-    :math:`(1 - 1/t)^2` as much (section 3.4.2 of [1]), since early codes were to atoms
-    that knew little; a sample counts the same in a batch of any size. One round over
-    the atoms a batch. An atom that samples have left is put on the sample of the batch
-    explained worst. At the end, atoms are stretched to length 1, for which shorter
-    codes make up.
+    (book: ``eq-online-dictionary``). Pursuit finds the codes W of a batch; D then
+    minimises the objective over all batches so far, of which only the sums
+    :math:`A = W^\top W` and :math:`B = W^\top X` are kept: Algorithm 1 of [1], with at
+    most k atoms per code instead of a penalty, as in [2]. Before batch t is added, the
+    sums are multiplied by :math:`(1 - 1/t)^2` (section 3.4.2 of [1]), because early
+    codes used poor atoms; a sample's weight does not depend on the batch size. Each
+    batch takes one round over the atoms. An idle atom is replaced by the sample of the
+    batch explained worst. At the end, atoms are scaled to length 1; shorter codes
+    compensate.
 
     Parameters
     ----------
     n_components : int, default=150
-        Atoms. Where `X` has fewer samples, some stay idle.
+        Number of atoms. If `X` has fewer samples, some stay idle.
     n_nonzero : int, default=5
-        k, at most so many atoms a sample.
+        k, the most atoms per sample.
     batch_size : int, default=256
-        Samples of a batch, drawn anew in every pass; the last may have fewer.
+        Samples per batch, reshuffled in every pass; the last batch may be smaller.
     tol : float, default=1e-5
-        Stop once a pass changes the share of X left by at most this.
+        Stop once a pass changes the unexplained share of X by at most this.
     max_iter : int, default=50
         Passes over `X`.
     random_state : int, default=0
-        The batches, and which samples of the first are the first atoms.
+        Seed of the batches and of the samples used as initial atoms.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
 
@@ -50,16 +50,16 @@ class OnlineDictionary(PursuedDictionary):
     components_ : ndarray of shape (n_components, n_features)
         D, rows of length 1.
     n_nonzero_ : int
-        k; fewer where there are fewer atoms or genes.
+        k, capped at the number of atoms and of genes.
     trace_ : Trace
-        Share of X left after each pass, its change, passes, why it stopped. Of `fit`
-        only.
+        Unexplained share of X after each pass, its change, passes, why it stopped. Set
+        by `fit` only.
 
     Raises
     ------
     ValueError
-        In `fit`: `X` is not a matrix of finite numbers, not all 0, or a parameter is
-        out of its range.
+        In `fit`: if `X` is not a matrix of finite numbers, all are 0, or a parameter is
+        out of range.
 
     References
     ----------
@@ -109,11 +109,11 @@ class OnlineDictionary(PursuedDictionary):
         return self._keep(sums)
 
     def partial_fit(self, X, y=None):
-        """Go on learning from a batch `X` of shape (n_samples, n_features).
+        """Continue learning from a batch `X` of shape (n_samples, n_features).
 
-        The batch as it is: `batch_size`, `tol` and `max_iter` are of `fit`, one pass
-        of which is this for each of its batches. Memory is that of one batch, and of
-        d x g and d x d numbers. After a `fit`, that is where it goes on.
+        `X` is one batch: `batch_size`, `tol` and `max_iter` apply only to `fit`, one
+        pass of which calls this update for each batch. Memory holds one batch and
+        d x g and d x d numbers. After `fit`, learning continues from its result.
         """
         first = not hasattr(self, "components_")
         X = self._read(X, reset=first)
@@ -125,7 +125,7 @@ class OnlineDictionary(PursuedDictionary):
         return self.trace_.n_iter
 
     def _joined(self, sums, X):
-        """Return atoms, A, B and the number of batches once `X` has joined them."""
+        """Return atoms, A, B and the number of batches after adding batch `X`."""
         if sums is None:
             D = first_atoms(X, self.n_components, generator(self.random_state))
             sums = D, X.new_zeros(len(D), len(D)), torch.zeros_like(D), 0
@@ -141,7 +141,7 @@ class OnlineDictionary(PursuedDictionary):
         return as_tensor(W, device=self.device, dtype=self.dtype)
 
     def _left(self, X, D):
-        """Return the objective, its codes in memory for a batch at a time."""
+        """Return the objective, computing codes batch by batch to limit memory."""
         parts = X.split(self.batch_size)
         return sum((M - self._codes(M, D) @ D).square().sum() for M in parts)
 
@@ -161,18 +161,18 @@ class OnlineDictionary(PursuedDictionary):
 
 
 def shuffled(X, batch_size, generator):
-    """Return the samples in batches, in an order drawn at random."""
+    """Return the samples in batches, in random order."""
     order = torch.randperm(len(X), generator=generator)
     return X[order.to(X.device)].split(batch_size)
 
 
 def improved_atoms(D, A, B):
-    r"""Return atoms after one round, each to the exact minimum at its turn.
+    r"""Return atoms after one round of exact minimisation, one atom at a time.
 
     .. math:: \min_{\|d_j\| \le 1} \tfrac12 \mathrm{tr}(D^\top A D)
         - \mathrm{tr}(D^\top B)
 
-    Algorithm 2 of [1], whose atoms are columns. One without codes stays.
+    Algorithm 2 of [1], whose atoms are columns. Atoms without codes are unchanged.
     """
     D = D.clone()
     for j in (A.diagonal() > 0).nonzero()[:, 0].tolist():
@@ -182,9 +182,9 @@ def improved_atoms(D, A, B):
 
 
 def renewed_atoms(D, A, B, left, X):
-    """Return atoms and sums once idle atoms are on samples, with sums of 0.
+    """Return atoms and sums with idle atoms replaced by samples and their sums by 0.
 
-    `left` is what the atoms leave of each sample; the first goes where most is left.
+    `left` is the squared residual of each sample; the largest are taken first.
     """
     weights = A.diagonal()
     idle = (weights <= IDLE * weights.mean()).nonzero()[:, 0]

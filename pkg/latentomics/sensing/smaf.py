@@ -1,4 +1,4 @@
-"""SMAF: sparse non-negative gene modules, few of which make a sample."""
+"""SMAF: sparse non-negative gene modules, with sparse codes."""
 
 import numpy as np
 import pandas as pd
@@ -11,39 +11,38 @@ from latentomics.sensing.sparse_modules import bounded_lasso, effective_size
 from latentomics.solvers.pursuit import pursuit_path
 
 FORMS = ("penalised", "constrained")
-FEWEST = 5  # atoms a sample: not lowered below
+FEWEST = 5  # atoms per sample: k is never lowered below this
 
 
 class SMAF(PursuedDictionary):
-    r"""Learn gene modules: few genes each, few modules a sample.
+    r"""Learn gene modules, each with few genes, and few modules per sample.
 
     .. math:: \min_{U \ge 0} \|U\|_1
         \quad\text{with}\quad \|X - W U\|_F^2 \le \lambda \|X\|_F^2
 
-    in turns with codes W of at most k modules a sample, by pursuit (book:
-    ``eq-smaf-modules``), as in [1]. Modules, the rows of U, are scaled to length 1
-    between the two. k is lowered, not below 5, to the fewest whose codes explain
-    :math:`1 - \lambda` of X. While the mean size of the modules (book:
-    ``eq-module-size``) is below its floor, :math:`\lambda` is halved after each turn.
+    alternating with codes W of at most k modules per sample, found by pursuit (book:
+    ``eq-smaf-modules``), as in [1]. Between the two steps, modules (the rows of U) are
+    scaled to length 1. k is lowered, but not below 5, to the smallest that explains
+    :math:`1 - \lambda` of X. While the mean module size (book: ``eq-module-size``) is
+    below `min_module_size`, each iteration halves :math:`\lambda`.
 
     Parameters
     ----------
     n_components : int, default=500
-        Modules. Those that no sample used are 0 in the end.
+        Number of modules; unused ones are set to 0.
     n_nonzero : int, default=15
-        k, at most so many modules a sample.
+        k, the most modules per sample.
     lam : float, default=0.1
-        :math:`\lambda`, the share of X to leave unexplained, 0 to below 1.
+        :math:`\lambda`, the share of X to leave unexplained, in (0, 1).
     form : {"penalised", "constrained"}, default="penalised"
-        "penalised" minimises :math:`\tfrac12\|X - WU\|_F^2 + \mu\|U\|_1`, at the one
-        :math:`\mu` where the bound above is met. "constrained" is printed in [1]:
-        each gene has its own bound, :math:`\|x_g - W u_g\|^2 \le \lambda \|X\|_F^2 /
-        n`, and thereby its own price, 0 where no codes reach it. That bound shrinks
-        as samples are added.
+        "penalised" minimises :math:`\tfrac12\|X - WU\|_F^2 + \mu\|U\|_1`, with the
+        :math:`\mu` at which the bound above is met. "constrained" is the form printed
+        in [1]: each gene has its own bound, :math:`\|x_g - W u_g\|^2 \le \lambda
+        \|X\|_F^2 / n`, and hence its own :math:`\mu`, near 0 if it cannot be met.
+        That bound shrinks as samples are added.
     min_module_size : float, default=1.0
-        Genes in effect, the floor of the mean. From 1 genes up: 1 never acts.
+        Lower bound on the mean effective number of genes per module; 1 has no effect.
     max_iter : int, default=10
-        Turns.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -51,20 +50,20 @@ class SMAF(PursuedDictionary):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        U of the last turn that explains :math:`1 - \lambda`, or else of that which
-        explains most: from 0 up, rows of length 1 or 0.
+        U, non-negative, rows of length 1 or 0, of the last iteration that explains
+        :math:`1 - \lambda`, or otherwise of the one that explains most.
     n_nonzero_ : int
-        k of that turn.
+        k of that iteration.
     fit_ : float
-        Share of X, uncentred, that W and U explain.
+        Share of the uncentred X explained by W and U.
     history_ : DataFrame
-        A row for each turn: `fit`, `n_nonzero`, `live` modules, `activity_size`
-        (modules in effect in a sample), `module_size`, `lam`, whether it was `kept`.
+        One row per iteration: `fit`, `n_nonzero`, `live` modules, `activity_size` (mean
+        effective number of modules per sample), `module_size`, `lam`, whether `kept`.
 
     Raises
     ------
     ValueError
-        In `fit`: `X` is not a matrix of finite numbers, or a parameter is out of its
+        In `fit`: if `X` is not a matrix of finite numbers, or a parameter is out of
         range.
 
     References
@@ -100,11 +99,11 @@ class SMAF(PursuedDictionary):
         lam, price, turns, kept = self.lam, None, [], 0
         for turn in range(self.max_iter):
             U, price = self._modules(X, U, W, lam, price)
-            if turn == 0:  # modules in units of X; from now on the codes have them
+            if turn == 0:  # so far modules had the units of X; from now on codes do
                 price = price * X.max()
             W, facts = self._codes(X, U, lam)
             turns.append({**facts, "module_size": effective_size(U), "lam": lam})
-            goal = 1 - self.lam  # to explain more than was asked for is no better
+            goal = 1 - self.lam  # explaining more than required is no better
             if min(facts["fit"], goal) >= min(turns[kept]["fit"], goal):
                 kept = turn
                 self._store(U, facts)
@@ -116,17 +115,17 @@ class SMAF(PursuedDictionary):
 
     @property
     def n_iter_(self):
-        """Turns, for scikit-learn."""
+        """Iterations, for scikit-learn."""
         return len(self.history_)
 
     def _store(self, U, facts):
-        """Keep a turn: modules that no sample used are 0."""
+        """Keep an iteration, with unused modules set to 0."""
         self.components_ = np.zeros((self.n_components, U.shape[1]), dtype=self.dtype)
         self.components_[: len(U)] = as_numpy(U)
         self.n_nonzero_, self.fit_ = facts["n_nonzero"], facts["fit"]
 
     def _modules(self, X, U, W, lam, price):
-        """Return new modules that are not 0, scaled to length 1, and their price."""
+        """Return the new non-zero modules, scaled to length 1, and their price."""
         used = W.any(dim=0)
         U, W = U[used], W[:, used]
         energy = X.square().sum(dim=0)
@@ -138,12 +137,12 @@ class SMAF(PursuedDictionary):
         return U / U.norm(dim=1, keepdim=True), price
 
     def _bound(self, energy, n_samples, lam):
-        """Return what may be left unexplained: of all genes, or of each."""
+        """Return the bound on the squared residual, over all genes or per gene."""
         per = 1 if self.form == "penalised" else n_samples
         return lam * float(energy.sum()) / per
 
     def _codes(self, X, U, lam):
-        """Return codes of the fewest modules that explain enough, and facts of them."""
+        """Return codes with the fewest modules that explain enough, and their facts."""
         k = min(self.n_nonzero, *U.shape)
         where = {"device": self.device, "dtype": self.dtype}
         path = pursuit_path(as_numpy(U), as_numpy(X), k, **where)
@@ -176,9 +175,9 @@ class SMAF(PursuedDictionary):
 
 
 def first_modules(X, n_modules, generator):
-    """Return samples drawn at random, without what is below 0, as modules.
+    """Return randomly drawn samples, clipped at 0, as initial modules.
 
-    Each is drawn once before any is drawn again, then with half of its genes.
+    Samples are reused only after all were drawn, and then with a random half of genes.
     """
     X = X.clamp(min=0)
     X = X[X.any(dim=1)]

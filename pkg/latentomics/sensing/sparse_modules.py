@@ -1,36 +1,36 @@
-"""Sparse non-negative rows for a dictionary, all genes or all samples at once."""
+"""Sparse non-negative regression on a dictionary, for many columns at once."""
 
 import torch
 
 from latentomics.arrays import binary_size
 
-BLOCK = 32  # atoms descended between two products with the whole Gram matrix
+BLOCK = 32  # atoms updated between products with the full Gram matrix
 CHUNK = 512  # columns at a time: their block stays in the cache
-LOWEST = 1e-6  # of the price that makes all 0: below it, only least squares is left
+LOWEST = 1e-6  # relative to the price at which all is 0; lower amounts to least squares
 LEAP = 4.0  # a price is divided by this until the bound holds
-ROUNDS = 40  # prices tried
+ROUNDS = 40  # the most prices tried
 INSIDE = (0.05, 0.95)  # part of the bracket where the next price may lie
 
 
 def nonnegative_lasso(gram, target, price, start=None, *, tol=1e-4, max_sweeps=200):
-    r"""Return the non-negative, sparse columns that rebuild many signals.
+    r"""Return non-negative sparse codes of many signals.
 
     .. math:: \min_{u \ge 0} \tfrac12 \|x - D^\top u\|^2 + \mu \|u\|_1
         \quad\text{from}\quad G = D D^\top,\; b = D x
 
     for each column (book: ``eq-smaf-modules`` with x a gene, ``eq-sparse-nmf`` with x
-    a sample). Coordinate descent, one atom for all columns at a time, as HALS [1].
+    a sample). Coordinate descent, one atom for all columns at a time, as in HALS [1].
 
     Parameters
     ----------
     gram : tensor of shape (d, d)
-        G. An atom that is 0 gets 0.
+        G. Zero atoms get zero codes.
     target : tensor of shape (d, n)
         b, one column for each x.
     price : tensor of shape (n,) or (1,)
         :math:`\mu \ge 0`, in squared units of x per unit of u.
     start : tensor of shape (d, n), optional
-        Where to begin; 0 without.
+        Initial u; 0 by default.
     tol : float, default=1e-4
         Stop once a sweep changes the columns by at most `tol` of their norm.
     max_sweeps : int, default=200
@@ -52,7 +52,7 @@ def nonnegative_lasso(gram, target, price, start=None, *, tol=1e-4, max_sweeps=2
 
 
 def _descend(gram, target, U, tol, max_sweeps):
-    """Sweep over all atoms; row j of `gram` and `target` is divided by G_jj."""
+    """Sweep over all atoms; rows j of `gram` and `target` are divided by G_jj."""
     U = U.clone(memory_format=torch.contiguous_format)
     blocks = [slice(i, i + BLOCK) for i in range(0, len(U), BLOCK)]
     blocks = [_Block(gram[i], gram[i, i], target[i], U[i]) for i in blocks]
@@ -66,7 +66,7 @@ def _descend(gram, target, U, tol, max_sweeps):
 
 
 class _Block:
-    """Some rows of U, a view, and what their descent needs."""
+    """Some rows of U, a view, and the precomputed terms of their updates."""
 
     def __init__(self, gram, inside, target, own):
         self.gram, self.inside, self.target, self.own = gram, inside, target, own
@@ -74,24 +74,24 @@ class _Block:
         self.rows = list(zip(others.unbind(), own.unbind(), strict=True))
 
     def descend(self, U):
-        """Update the rows in turn; the product with all of G is taken once."""
+        """Update the rows in turn, after one product with all of G."""
         left = torch.addmm(self.target, self.gram, U, alpha=-1)
-        left.addmm_(self.inside, self.own)  # what the rows outside leave to these
+        left.addmm_(self.inside, self.own)  # target minus rows outside
         for row, (others, u) in zip(left.unbind(), self.rows, strict=True):
             best = torch.addmv(row, self.own.T, others, alpha=-1)
             torch.clamp(best, min=0, out=u)
 
 
 def unexplained(gram, target, energy, U):
-    r"""Return :math:`\|x - D^\top u\|^2` of each column, not below 0, (n,)."""
+    r"""Return :math:`\|x - D^\top u\|^2` of each column, clipped at 0, (n,)."""
     return (energy - (U * (2 * target - gram @ U)).sum(dim=0)).clamp(min=0)
 
 
 def lasso_gap(gram, target, energy, price, U):
-    r"""Return the objective of each column and how far above the least it may be.
+    r"""Return the objective and the duality gap of each column.
 
-    The dual point is the residual, shortened until no atom has more than
-    :math:`\mu` in common with it.
+    The dual point is the residual, scaled down until its inner product with every atom
+    is at most :math:`\mu`.
 
     Returns
     -------
@@ -108,15 +108,15 @@ def lasso_gap(gram, target, energy, price, U):
 def bounded_lasso(
     gram, target, energy, bound, *, shared, start=None, price=None, tol=1e-2
 ):
-    r"""Return the smallest non-negative columns that explain enough.
+    r"""Return the non-negative columns of least L1 norm within a residual bound.
 
     .. math:: \min_{u \ge 0} \|u\|_1 \quad\text{with}\quad
         \|x - D^\top u\|^2 \le \epsilon
 
     (book: ``eq-smaf-modules``), for each column, or with one bound on the sum over all
-    of them. By duality it is :func:`nonnegative_lasso` at the price where the bound is
-    met: one price for each column, or one for all. It is searched between one that is
-    too dear and one that is cheap enough, each solution the start of the next.
+    columns. By duality, this is :func:`nonnegative_lasso` at the price that meets the
+    bound: one price for each column, or one for all. The price is found by bracketing,
+    with warm starts.
 
     Parameters
     ----------
@@ -124,15 +124,15 @@ def bounded_lasso(
     energy : tensor of shape (n,)
         :math:`\|x\|^2`.
     bound : float
-        :math:`\epsilon \ge 0`, in squared units of x. Where no columns reach it, those
-        of least squares are returned.
+        :math:`\epsilon \ge 0`, in squared units of x. If it cannot be met, the
+        least-squares columns are returned.
     shared : bool
         Whether the bound is on the sum.
     start : tensor of shape (d, n), optional
     price : tensor of shape (1,) if shared, else (n,), optional
-        Which to try first.
+        First price to try.
     tol : float, default=1e-2
-        Stop once the bound is met within this share of it.
+        Stop once the squared residual is within this fraction of the bound.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def bounded_lasso(
     total = (lambda v: v.sum(dim=0, keepdim=True)) if shared else (lambda v: v)
     most = target.amax(dim=0)
     most = most.amax(dim=0, keepdim=True) if shared else most
-    most = torch.where(most > 0, most, 1)  # where nothing has a price, any will do
+    most = torch.where(most > 0, most, 1)  # where all is 0 at any price, use 1
     search = _Search(most, total(energy), bound, price)
     U = torch.zeros_like(target) if start is None else start.clone()
     going = torch.arange(target.shape[1], device=target.device)
@@ -160,10 +160,10 @@ def bounded_lasso(
 
 
 class _Search:
-    """Where the prices lie at which the bounds are met: brackets, in logarithms."""
+    """Brackets of the prices at which the bounds are met."""
 
     def __init__(self, most, energy, bound, price):
-        self.free = energy <= bound  # 0 is within the bound
+        self.free = energy <= bound  # u = 0 is within the bound
         self.bound, self.floor = bound, LOWEST * most
         self.dear, self.left_dear = most, energy
         self.cheap, self.left_cheap = torch.zeros_like(most), torch.zeros_like(most)
@@ -183,9 +183,9 @@ class _Search:
         self.left_cheap = torch.where(cheap, left, self.left_cheap)
         self.dear = torch.where(cheap, self.dear, self.price)
         self.left_dear = torch.where(cheap, self.left_dear, left)
-        unit = binary_size(self.dear)  # or squares overflow, or vanish
+        unit = binary_size(self.dear)  # else squares overflow or vanish
         lower, upper = ((v / unit).square() for v in (self.cheap, self.dear))
-        # what is left is a straight line in the squared price while no atom joins
+        # the residual is linear in the squared price while the active set is constant
         part = (self.bound - self.left_cheap) / (self.left_dear - self.left_cheap)
         part = part.nan_to_num(0.5).clamp(*INSIDE)
         between = unit * (lower + part * (upper - lower)).sqrt()
@@ -195,12 +195,12 @@ class _Search:
 
 
 def effective_size(M):
-    r"""Return how many entries a row of `M` has, on average, in effect.
+    r"""Return the mean effective number of non-zero entries per row of `M`.
 
     .. math:: \exp\Big(-\sum_g p_g \log p_g\Big), \quad p_g = |m_g| / \|m\|_1
 
-    (book: ``eq-module-size``): 1 for a single entry, k for k equal ones. Rows that are
-    0 do not count; 0 if all are.
+    (book: ``eq-module-size``): 1 for a single entry, k for k equal ones. Zero rows are
+    ignored; 0 if all are zero.
     """
     sums = M.abs().sum(dim=1, keepdim=True)
     P = (M.abs() / sums)[sums[:, 0] > 0]

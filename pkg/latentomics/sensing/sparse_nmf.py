@@ -1,4 +1,4 @@
-"""NMF whose codes are sparse, also from batches of a file too large for memory."""
+"""NMF with sparse codes, also from batches of data too large for memory."""
 
 import numpy as np
 import torch
@@ -10,33 +10,33 @@ from latentomics.sensing.dictionary import Dictionary
 from latentomics.sensing.sparse_modules import nonnegative_lasso
 from latentomics.solvers import iterate
 
-SWEEPS = 2  # of codes, then of atoms, in an iteration
-FORGET = 2.0  # batch i of t counts (i / t) to this power
+SWEEPS = 2  # per iteration, over the codes and then over the atoms
+FORGET = 2.0  # batch i of t has weight (i / t) to this power
 EXACT = {"tol": 1e-6, "max_sweeps": 1000}  # for the codes of new samples
 
 
 class SparseNMF(Dictionary):
-    r"""Learn non-negative atoms, few of which make a sample.
+    r"""Learn non-negative atoms such that each sample is a sum of a few.
 
     .. math:: \min_{W \ge 0,\, H \ge 0} \tfrac12 \|X - W H\|_F^2
         + \lambda \|W\|_1 \quad\text{with}\quad \|h_j\| \le 1
 
-    (book: ``eq-sparse-nmf``). The bound on the atoms is what the penalty means
-    something by: without it, codes shrink for free as atoms grow. Coordinate descent,
-    a column of W and a row of H at a time, each to its exact minimum [1]. An atom that
-    no sample uses is put on what is left of the sample explained worst, which changes
+    (book: ``eq-sparse-nmf``). Without the bound on the atoms the penalty would mean
+    nothing: codes could shrink for free as atoms grow. Solved by coordinate descent,
+    with exact minimisation over one column of W or one row of H at a time [1]. An
+    unused atom is replaced by the residual of the sample explained worst, which changes
     nothing until it is used.
 
-    From batches, see :meth:`partial_fit`: H minimises the same, on the sums over all
-    batches of :math:`W^\top W` and :math:`W^\top X` that [2] keeps.
+    :meth:`partial_fit` learns from batches: H minimises the same objective, given the
+    sums of :math:`W^\top W` and :math:`W^\top X` over all batches, as in [2].
 
     Parameters
     ----------
     n_components : int, default=15
-        Atoms.
+        Number of atoms.
     lam : float, default=0.1
-        :math:`\lambda \ge 0`, in the units of `X`: what an atom must have in common
-        with a sample before that uses it. 0 is plain NMF.
+        :math:`\lambda \ge 0`, in the units of `X`: a sample uses an atom only if their
+        inner product exceeds this. 0 gives plain NMF.
     tol : float, default=1e-4
         Stop once one iteration changes H by at most `tol` of its norm.
     max_iter : int, default=500
@@ -49,14 +49,14 @@ class SparseNMF(Dictionary):
     components_ : ndarray of shape (n_components, n_features)
         H, rows of length 1.
     trace_ : Trace
-        Objective and change of H at each look, iterations, why it stopped. Of
+        Objective and change of H at each look, iterations, why it stopped. Set by
         `fit` only.
 
     Raises
     ------
     ValueError
-        In `fit`: `X` is not a matrix of finite numbers from 0 up, or a parameter is
-        out of its range.
+        In `fit`: if `X` is not a matrix of finite non-negative numbers, or a parameter
+        is out of range.
 
     References
     ----------
@@ -100,12 +100,12 @@ class SparseNMF(Dictionary):
         return self
 
     def partial_fit(self, X, y=None):
-        r"""Go on learning from a batch `X` of shape (n_samples, n_features).
+        r"""Continue learning from a batch `X` of shape (n_samples, n_features).
 
-        Its codes to the atoms so far join the sums, in which the batch before counts
-        :math:`(1 - 1/t)^2` as much at batch t: the first codes were to atoms that knew
-        little. Memory is that of one batch, and of d x g and d x d numbers. After a
-        `fit`, that is the first batch.
+        Batch t is coded with the current atoms and added to the sums, which are first
+        multiplied by :math:`(1 - 1/t)^2` because early codes used poor atoms. Memory
+        holds one batch and d x g and d x d numbers. After `fit`, its data count as the
+        first batch.
         """
         first = not hasattr(self, "components_")
         X = self._read(X, reset=first)
@@ -119,7 +119,7 @@ class SparseNMF(Dictionary):
         return self
 
     def transform(self, X):
-        """Return the sparse codes, (n_samples, n_components), each from 0 up."""
+        """Return the non-negative sparse codes, (n_samples, n_components)."""
         check_is_fitted(self)
         X = self._read(X, reset=False)
         H = as_tensor(self.components_, device=self.device, dtype=self.dtype)
@@ -169,14 +169,14 @@ class SparseNMF(Dictionary):
 
 
 def improved_atoms(X, H, W, A, C):
-    r"""Return atoms after some sweeps, each to the exact minimum at its turn.
+    r"""Return atoms after some sweeps of exact minimisation, one atom at a time.
 
     .. math:: \min_{h_j \ge 0,\, \|h_j\| \le 1} \tfrac12 \mathrm{tr}(H^\top A H)
         - \mathrm{tr}(H^\top C)
 
     with :math:`A = W^\top W` and :math:`C = W^\top X`, or sums of them [2].
 
-    An atom without codes becomes what is left of a sample.
+    An atom without codes is replaced by the residual of a sample.
     """
     H = H.clone()
     used = A.diagonal() > 0

@@ -1,4 +1,4 @@
-"""The dictionary of singular vectors."""
+"""A dictionary of singular vectors."""
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -9,18 +9,18 @@ from latentomics.sensing.base import Profiles
 
 
 class SVDDictionary(TransformerMixin, Profiles):
-    r"""Learn the orthogonal atoms that rebuild profiles best.
+    r"""Learn the orthonormal atoms that reconstruct profiles best.
 
     .. math:: \min_{D D^\top = I} \|X - X D^\top D\|_F^2
 
     Solved by the right singular vectors of the uncentred X, largest value first, as in
-    [1] (book: ``eq-svd-dictionary``). With 15 components it is what [2] calls k-SVD.
-    A sign is free: of each atom, the entry farthest from 0 is above it.
+    [1] (book: ``eq-svd-dictionary``). With 15 components, [2] calls this k-SVD. Signs
+    are chosen so that each atom's entry of largest absolute value is positive.
 
     Parameters
     ----------
     n_components : int, optional
-        Atoms. All without: as many as samples or genes, whichever are fewer.
+        Number of atoms; by default the smaller of the numbers of samples and genes.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class SVDDictionary(TransformerMixin, Profiles):
     Raises
     ------
     ValueError
-        In `fit`: `X` is not a matrix of finite numbers, or `n_components` not a whole
-        number from 1 to the fewer of samples and genes.
+        In `fit`: if `X` is not a matrix of finite numbers, or `n_components` is not a
+        whole number from 1 to that default.
 
     References
     ----------
@@ -64,6 +64,6 @@ class SVDDictionary(TransformerMixin, Profiles):
         return self
 
     def transform(self, X):
-        """Return the codes of least squares, (n_samples, n_components)."""
+        """Return the least-squares codes, (n_samples, n_components)."""
         check_is_fitted(self)
         return self._profiles(X, reset=False) @ self.components_.T
