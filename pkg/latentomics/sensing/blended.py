@@ -1,4 +1,4 @@
-"""Several decoders at once, each counting by how well it did on profiles held out."""
+"""Several decoders combined, weighted by their accuracy on held-out profiles."""
 
 import numpy as np
 from scipy.optimize import nnls
@@ -11,36 +11,36 @@ from latentomics.sensing.measurement import with_variance
 
 
 class BlendedDecoder(Decoder):
-    r"""Add up the guesses of several decoders, weighed on profiles held out.
+    r"""Combine several decoders with weights fitted to held-out profiles.
 
     .. math:: \hat x = \sum_d w_d\, \hat x^{(d)}, \qquad
         w = \arg\min_{w \ge 0} \sum_{i \text{ held out}}
         \Big\| x_i - \sum_d w_d\, \hat x_i^{(d)} \Big\|^2
 
-    (stacked generalization [1]; book: ``eq-blend``). The training profiles are cut into
-    folds, and each is measured as `A` and `noise` say and decoded by what the others
-    taught: which decoder is best depends on how much was measured, so the weights are
-    found anew for each measurement.
+    (stacked generalization [1]; book: ``eq-blend``). The training profiles are split
+    into folds; each fold is measured with `A` and `noise` and decoded by the decoders
+    fitted to the other folds. Which decoder is best depends on how much was measured,
+    so the weights are refitted for each measurement.
 
     Parameters
     ----------
     decoders : list of Decoder
     n_splits : int, default=3
-        Folds, at least 2.
+        Number of folds, at least 2.
     random_state : int, default=0
-        Of the folds, and of the noise that held-out profiles are measured with.
+        Seed of the folds and of the noise added to held-out profiles.
 
     Attributes
     ----------
     decoders_ : list of Decoder
         Fitted to all profiles.
     folds_ : list
-        Of each fold, the profiles held out and the decoders fitted to the rest.
+        For each fold, the held-out profiles and the decoders fitted to the rest.
 
     Raises
     ------
     ValueError
-        In `fit`: if there is no decoder, or `X` has fewer than two samples a fold.
+        In `fit`: if there is no decoder, or `X` has fewer than two samples per fold.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Profiles as sums of a dictionary's atoms, whose weights the measurements give."""
+"""Profiles as sums of dictionary atoms, with weights fitted to the measurements."""
 
 import numpy as np
 import torch
@@ -13,37 +13,38 @@ from latentomics.sensing.measurement import with_variance
 from latentomics.solvers.pursuit import pursuit_path
 
 HOW = ("pursuit", "legacy", "ridge", "pinv", "gaussian")
-RIDGE = 1e-4  # of the published code, in squared units of a measured atom
-N_VALIDATION = 200  # training profiles that choose k: enough to tell depths apart
-DEEPEST = 50  # the most atoms that are tried
+RIDGE = 1e-4  # as in the published code, in squared units of a measured atom
+N_VALIDATION = 200  # training profiles to choose k with: enough to tell depths apart
+DEEPEST = 50  # the largest k tried
 
 
 class DictionaryDecoder(Decoder):
-    r"""Guess profiles as sums of a dictionary's atoms.
+    r"""Decode profiles as sums of a dictionary's atoms.
 
     .. math:: \hat x = w U, \qquad y \approx w\, U A^\top
 
-    U holds the atoms, one a row, and :math:`U A^\top` what a measurement makes of them.
-    `how` says which codes w are taken:
+    U holds the atoms, one per row; :math:`U A^\top` are the measured atoms. `how`
+    chooses the codes w:
 
-    "pursuit": of at most k atoms, by ORMP (book: ``eq-ormp``), see
+    "pursuit": at most k atoms, by ORMP (book: ``eq-ormp``), see
     :func:`~latentomics.solvers.pursuit.pursuit`.
 
-    "legacy": the same without regard to the lengths of the measured atoms, as the
-    published tables were made [1]; the profiles are too small.
+    "legacy": the same, but ignoring the lengths of the measured atoms, as in the
+    published tables [1]; the decoded profiles are too small.
 
-    "ridge": the atoms of "pursuit" fitted again, with an intercept b,
+    "ridge": the atoms of "pursuit", refitted with an intercept b,
 
     .. math:: \min_{w, b} \|y - w\, U A^\top - b\|^2 + 10^{-4} \|w\|^2
 
-    and then :math:`\hat x = w U + b`, b being added to every gene, as in [1].
+    and then :math:`\hat x = w U + b`, with b added to every gene, as in [1].
 
-    "pinv": the shortest of those that fit best, :math:`w = y (U A^\top)^+`,
-    as equation 3 of [2] is printed.
+    "pinv": the minimum-norm least-squares codes, :math:`w = y (U A^\top)^+`, as
+    equation 3 of [2] is printed.
 
-    "gaussian": the expected ones, if those of the training profiles are Gaussian
-    around :math:`\mu` with covariance C, and what the atoms leave of a profile is so
-    around :math:`\rho`, gene by gene with variances D (book: ``eq-codes-prior``):
+    "gaussian": the posterior mean, if codes are Gaussian with mean :math:`\mu` and
+    covariance C, and the residuals of profiles are Gaussian with mean :math:`\rho` and
+    diagonal covariance D, all estimated on the training profiles (book:
+    ``eq-codes-prior``):
 
     .. math:: \hat w = \mu + (y - \mu\, U A^\top - \rho A^\top)\, Q^{-1} A U^\top C,
         \qquad Q = A \big( U^\top C U + D + \sigma^2 I \big) A^\top
@@ -53,11 +54,11 @@ class DictionaryDecoder(Decoder):
     Parameters
     ----------
     dictionary : estimator
-        With `fit(X)`, `components_` of shape (n_components, n_features), and for
-        "gaussian" `transform(X)`, which gives codes. A copy of it is fitted.
+        With `fit(X)`, `components_` of shape (n_components, n_features) and, for
+        "gaussian", `transform(X)`, which returns codes. A clone is fitted.
     how : {"pursuit", "legacy", "ridge", "pinv", "gaussian"}, default="pursuit"
     n_nonzero : int or None, default=15
-        k, for the first three; at most the number of measurements. None chooses it for
+        k, for the first three; at most the number of measurements. None: chosen for
         each `A` and `noise`, see :meth:`choose_n_nonzero`.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
@@ -65,7 +66,7 @@ class DictionaryDecoder(Decoder):
     ----------
     dictionary_ : estimator
     profiles_ : ndarray of shape (n_profiles, n_features)
-        If `n_nonzero` is None: training profiles, at most 200, from which k is chosen.
+        If `n_nonzero` is None: at most 200 training profiles used to choose k.
     codes_mean_ : ndarray of shape (n_components,)
         With "gaussian": :math:`\mu`.
     codes_covariance_ : ndarray of shape (n_components, n_components)
@@ -78,8 +79,8 @@ class DictionaryDecoder(Decoder):
     Raises
     ------
     ValueError
-        In `fit`: if `X` is not a finite matrix of two samples or more, or a parameter
-        is out of its range. In `decode`: also if `n_nonzero` is above the number of
+        In `fit`: if `X` is not a finite matrix of at least two samples, or a parameter
+        is out of range. In `decode`: also if `n_nonzero` exceeds the number of
         measurements.
 
     References
@@ -117,13 +118,13 @@ class DictionaryDecoder(Decoder):
         self.left_variance_ = left.var(axis=0, ddof=1)
 
     def choose_n_nonzero(self, A, noise=0.0):
-        r"""Return how many atoms serve the training profiles best, measured by `A`.
+        r"""Return the number of atoms that decodes training profiles best from `A`.
 
         .. math:: \hat k = \arg\min_k \sum_i \| x_i - \hat x_i^{(k)} \|^2, \qquad
             k \le \min(m, 50)
 
-        :math:`\hat x_i^{(k)}` is decoded with k atoms from training profile i, measured
-        with new noise. More measurements can tell more atoms apart.
+        :math:`\hat x_i^{(k)}` is training profile i, measured with fresh noise and
+        decoded with k atoms. More measurements can tell more atoms apart.
 
         Parameters
         ----------
@@ -167,7 +168,7 @@ class DictionaryDecoder(Decoder):
         return as_tensor(M, device=self.device)
 
     def _atoms(self, A):
-        """Return the atoms and what a measurement makes of them, as tensors."""
+        """Return the atoms and the measured atoms, as tensors."""
         U = self._tensor(self.dictionary_.components_)
         return U, U @ self._tensor(A).T
 
@@ -177,7 +178,7 @@ class DictionaryDecoder(Decoder):
         return pursuit_path(UAt, Y, k, method=method, device=self.device)
 
     def _summed(self, path, Y, A, k):
-        """Return the profiles that the first k atoms of each sample make."""
+        """Return the profiles decoded with the first k atoms of each sample."""
         U, UAt = self._atoms(A)
         W = self._tensor(path.codes(k))
         if self.how != "ridge":
@@ -205,12 +206,12 @@ class DictionaryDecoder(Decoder):
 
 
 def refit(W, D, Y, n_nonzero):
-    """Fit the codes that are not 0 again, with a small penalty and an intercept.
+    """Refit the non-zero codes with a small ridge penalty and an intercept.
 
     Parameters
     ----------
     W : tensor of shape (n_samples, n_atoms)
-        At most `n_nonzero` of a row are not 0.
+        At most `n_nonzero` non-zero entries per row.
     D : tensor of shape (n_atoms, n_measurements)
     Y : tensor of shape (n_samples, n_measurements)
     n_nonzero : int

@@ -1,4 +1,4 @@
-"""Decoding with a generative model: which latent code could have been measured."""
+"""Decoding with a generative model: search for the latent code that was measured."""
 
 import torch
 from sklearn.utils.validation import check_is_fitted
@@ -10,14 +10,14 @@ from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.networks import check_draws, check_hidden, respond, restored
 
 SLOPE = 0.1  # of the leaky ReLU in generators and critics
-RATE = 0.08  # of Adam, in units of a latent code
-CHUNK = 512  # samples searched for at a time
+RATE = 0.08  # learning rate of Adam, in units of a latent code
+CHUNK = 512  # samples searched at a time
 
 
 def whiten(A, Y, variances, noise):
-    r"""Divide measurements by the root of their covariance.
+    r"""Whiten measurements by the Cholesky factor of their covariance.
 
-    :math:`S = A (\mathrm{diag}(v) + \sigma^2 I) A^\top = L L^\top`; returned are
+    :math:`S = A (\mathrm{diag}(v) + \sigma^2 I) A^\top = L L^\top`; returns
     :math:`L^{-1} A` and the rows :math:`L^{-1} y`, float64.
     """
     L = safe_cholesky((A * (variances + noise)) @ A.T)
@@ -26,20 +26,20 @@ def whiten(A, Y, variances, noise):
 
 
 def search_latent(generate, A, Y, starts, *, prior=1.0, n_steps=150):
-    r"""Find the latent codes whose profiles fit whitened measurements.
+    r"""Find the latent codes whose profiles best fit whitened measurements.
 
     .. math:: \min_z \; \| L^{-1} (y - A\, G(z)) \|^2 + \rho \|z\|^2
 
-    (book: ``eq-csgm``), after [1], who do not whiten and stop early instead of
-    weighing. Adam from each start; the best end of each sample counts. A sample's
-    answer depends on no other sample.
+    (book: ``eq-csgm``), after [1], who do not whiten, and stop early instead of
+    penalising z. Adam runs from every start, and each sample keeps its best result. A
+    sample's result depends on no other sample.
 
     Parameters
     ----------
     generate : callable
-        Codes, rows of a tensor -> profiles, rows.
+        Tensor of codes, one per row -> tensor of profiles, one per row.
     A, Y : tensors of shape (n_measurements, n_features) and (n_samples, n_measurements)
-        Whitened by :func:`whiten`; A = None measures every feature.
+        Whitened by :func:`whiten`; with A = None, every feature is measured.
     starts : tensor of shape (n_restarts, n_samples, n_latent)
     prior : float, default=1.0
         :math:`\rho`.
@@ -72,11 +72,12 @@ def search_latent(generate, A, Y, starts, *, prior=1.0, n_steps=150):
 
 
 class GenerativeDecoder(Decoder):
-    """Base of what turns a latent code, drawn from N(0, I), into a profile.
+    """Base class of decoders that map a latent code, from N(0, I), to a profile.
 
     A subclass has `n_latent`, `hidden`, `prior`, `n_restarts`, `n_steps`,
-    `random_state`, `device` and `dtype`, and learns `generator_`, weights from codes to
-    profiles, and `variances_`, what a profile varies by around the generated one.
+    `learning_rate`, `batch_size`, `random_state`, `device` and `dtype`, and learns
+    `generator_`, the weights from codes to profiles, and `variances_`, the variance of
+    each gene around a generated profile.
     """
 
     def _check_search(self):
@@ -110,7 +111,7 @@ class GenerativeDecoder(Decoder):
         return self.generate(as_numpy(randn(n_samples, self.n_latent, **draw)))
 
     def encode(self, Y, A, noise=0.0):
-        """Return the latent codes found for measurements, (n_samples, n_latent).
+        """Return latent codes fitted to measurements, (n_samples, n_latent).
 
         Parameters
         ----------
@@ -124,7 +125,7 @@ class GenerativeDecoder(Decoder):
 
     def _search(self, Y, A, noise):
         exact = {"device": self.device, "dtype": "float64"}
-        *layers, level = self.generator_  # taken off both sides, before the cast
+        *layers, level = self.generator_  # subtracted from both sides, before the cast
         A, Y, v, level = (as_tensor(M, **exact) for M in (A, Y, self.variances_, level))
         starts = self._starts(Y, A, noise)
         layers = restored(layers, device=self.device, dtype=self.dtype)
@@ -134,14 +135,14 @@ class GenerativeDecoder(Decoder):
         return self._found(lambda Z: respond(layers, Z, SLOPE), *parts)
 
     def _found(self, generate, A, Y, starts):
-        """Return the codes found, some samples at a time, for the sake of memory."""
+        """Return the codes found, in chunks of samples to limit memory."""
         how = {"prior": self.prior, "n_steps": self.n_steps}
         parts = zip(Y.split(CHUNK), starts.split(CHUNK, dim=1), strict=True)
         found = [search_latent(generate, A, *part, **how)[0] for part in parts]
         return torch.cat(found)
 
     def _drawn_starts(self, Y):
-        """Draw where to start, the same places for every sample."""
+        """Draw starting codes, the same for every sample."""
         draw = generator(self.random_state)
         start = randn(self.n_restarts, 1, self.n_latent, generator=draw, like=Y)
         return start.repeat(1, len(Y), 1)

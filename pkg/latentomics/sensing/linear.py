@@ -1,4 +1,4 @@
-"""The best linear guess: mean and covariance of profiles, and Gauss."""
+"""The best linear estimate, from the mean and covariance of profiles."""
 
 import numpy as np
 import torch
@@ -7,13 +7,14 @@ from latentomics.arrays import as_numpy, as_tensor, resolve_device
 from latentomics.base import check_not_negative
 from latentomics.sensing.base import Decoder
 
-JITTER = 1e-10  # of the mean variance of a measurement, where nothing else is left
+JITTER = 1e-10  # relative to the mean variance of a measurement, for singular matrices
 
 
 class GaussianDecoder(Decoder):
-    """Base: decodes with a standard deviation.
+    """Base class of decoders that also return standard deviations.
 
-    A subclass has `_posterior(Y, A, noise)` of arrays, which gives means and variances.
+    A subclass defines `_posterior(Y, A, noise)`, which maps arrays to means and
+    variances.
     """
 
     def decode(self, Y, A, noise=0.0, *, return_std=False):
@@ -31,7 +32,7 @@ class GaussianDecoder(Decoder):
         -------
         X_hat : ndarray of shape (n_samples, n_features)
         std : ndarray of shape (n_samples, n_features)
-            If asked for.
+            Only if `return_std`.
         """
         Y, A, noise = self._checked(Y, A, noise)
         mean, variance = self._posterior(Y, A, noise)
@@ -41,19 +42,19 @@ class GaussianDecoder(Decoder):
 
 
 class LinearMMSE(GaussianDecoder):
-    r"""Guess profiles by the best linear rule, from their mean and covariance.
+    r"""Decode by the best linear rule, from the mean and covariance of profiles.
 
     .. math:: \hat x = \mu + \Sigma A^\top \big( A (\Sigma + \sigma^2 I) A^\top
         \big)^{-1} (y - A \mu)
 
     (book: ``eq-lmmse``): the posterior mean if profiles are Gaussian, and the linear
     rule of least mean squared error if they are not. The covariance is that of the
-    training profiles, drawn towards its diagonal by `shrinkage`.
+    training profiles, shrunk towards its diagonal by `shrinkage`.
 
     Parameters
     ----------
     shrinkage : float, default=0.0
-        From 0 to 1: :math:`\Sigma = (1 - s) C + s\, \mathrm{diag}(C)`.
+        s in [0, 1]: :math:`\Sigma = (1 - s) C + s\, \mathrm{diag}(C)`.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
@@ -66,8 +67,8 @@ class LinearMMSE(GaussianDecoder):
     Raises
     ------
     ValueError
-        In `fit`: if `X` is not a finite matrix of two samples or more, or `shrinkage`
-        not from 0 to 1.
+        In `fit`: if `X` is not a finite matrix of at least two samples, or `shrinkage`
+        is not in [0, 1].
 
     References
     ----------
@@ -85,7 +86,7 @@ class LinearMMSE(GaussianDecoder):
         return self._add(X)
 
     def partial_fit(self, X, y=None):
-        """Learn from more profiles: as one fit to all of them, batch by batch."""
+        """Learn from a further batch; equivalent to one fit to all batches."""
         self._check_parameters()
         more = hasattr(self, "covariance_")
         X = self._profiles(X, reset=not more, ensure_min_samples=1 if more else 2)
@@ -102,7 +103,7 @@ class LinearMMSE(GaussianDecoder):
         resolve_device(self.device)
 
     def _add(self, X):
-        """Put a batch beside those before (Chan, Golub & LeVeque 1983)."""
+        """Merge a batch into the running moments (Chan, Golub & LeVeque 1983)."""
         n, before = len(X), self.n_samples_seen_
         mean = X.mean(axis=0)
         T = as_tensor(X - mean, device=self.device)
@@ -134,7 +135,7 @@ class LinearMMSE(GaussianDecoder):
 def linear_gain(S, A, noise):
     r"""Return :math:`K = \Sigma A^\top Q^{-1}` and :math:`\Sigma A^\top`, tensors.
 
-    :math:`Q = A (\Sigma + \sigma^2 I) A^\top` is what the measurements vary by.
+    :math:`Q = A (\Sigma + \sigma^2 I) A^\top`, the covariance of the measurements.
     """
     SAt = S @ A.T
     Q = A @ SAt + noise * (A @ A.T)
@@ -142,7 +143,7 @@ def linear_gain(S, A, noise):
 
 
 def safe_cholesky(Q):
-    """Return the lower factor of a covariance that may have directions of no spread."""
+    """Return the lower Cholesky factor of a covariance that may be singular."""
     Q = (Q + Q.mT) / 2
     size = Q.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
     floor = JITTER * torch.where(size > 0, size, 1)

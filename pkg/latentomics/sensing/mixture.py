@@ -11,32 +11,34 @@ from latentomics.base import check_not_negative, check_whole
 from latentomics.metrics import first_near_best
 from latentomics.sensing.linear import GaussianDecoder, safe_cholesky
 
-SOFT = 1e-3  # share of the mean variance of a latent direction, added to each
+SOFT = 1e-3  # added to each latent variance, relative to their mean
 
 
 class MixtureMMSE(GaussianDecoder):
-    r"""Guess profiles as kinds of samples, each with a mean and covariance of its own.
+    r"""Decode with a mixture of Gaussians, one mean and covariance per kind of sample.
 
     .. math::
         p(x) = \sum_k \pi_k N(\mu + V m_k,\; V C_k V^\top + D), \qquad
         \hat x = \sum_k p(k \mid y)\, E[x \mid y, k]
 
     (book: ``eq-mixture``). V holds the first principal directions of the training
-    profiles, in which scikit-learn fits the mixture, and D is diagonal: what they leave
-    of each gene. Each kind decodes as :class:`LinearMMSE` does, and counts by how well
-    it explains the measurements [1]. The answer is the exact posterior mean.
+    profiles, in which scikit-learn fits the mixture; the diagonal matrix D holds the
+    residual variances of the genes. Each kind decodes like :class:`LinearMMSE` and is
+    weighted by its posterior probability given the measurements [1]. The result is the
+    exact posterior mean.
 
     Parameters
     ----------
     n_components : int, default=15
-        Kinds, at most as many as training profiles; fewer are found where they repeat.
+        Number of kinds, at most the number of training profiles; fewer are found if
+        profiles repeat.
     n_latent : int, default=40
-        Principal directions, or as many as there are.
+        Number of principal directions, capped at the rank of the centred profiles.
     pooling : float, default=0.0
-        :math:`\nu \ge 0`, in profiles: how many of the covariance common to all kinds
-        are added to each kind's own, for kinds of few profiles.
+        :math:`\nu \ge 0`: weight, in profiles, of the common covariance in that of each
+        kind; it helps kinds with few profiles.
     random_state : int, default=0
-        Of the mixture's start.
+        Seed of the initial clustering.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
@@ -45,7 +47,7 @@ class MixtureMMSE(GaussianDecoder):
     directions_ : ndarray of shape (n_directions, n_features)
         V', orthonormal rows.
     weights_ : ndarray of shape (n_components,)
-        Share of each kind.
+        Mixing proportions.
     means_ : ndarray of shape (n_components, n_directions)
     covariances_ : ndarray of shape (n_components, n_directions, n_directions)
     left_ : ndarray of shape (n_features,)
@@ -151,11 +153,12 @@ class MixtureMMSE(GaussianDecoder):
 
 
 def far_rows(Z, n, random_state):
-    """Return `n` rows far from each other, to start k-means from (k-means++ [1]).
+    """Return `n` distant rows as initial centres for k-means (k-means++ [1]).
 
-    Of a few rows drawn for each place, the one that leaves the least squared distance
-    to the nearest row is taken, as scikit-learn does; but of equals the first drawn.
-    Two rows nearest to each other leave the same: there, the last bit would choose.
+    Several candidates are drawn for each centre, and the one with the smallest sum of
+    squared distances to the nearest centre is kept, as in scikit-learn, except that
+    ties go to the first drawn. Two rows nearest to each other tie, and rounding would
+    decide.
 
     References
     ----------

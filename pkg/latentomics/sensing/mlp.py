@@ -1,4 +1,4 @@
-"""A network from measurements to profiles."""
+"""A network that maps measurements to profiles."""
 
 import numpy as np
 import torch
@@ -19,29 +19,29 @@ from latentomics.sensing.networks import (
     train,
 )
 
-RCOND = 1e-6  # eigenvalues below this share of the largest count as 0
-CLIP = 1.0  # of the gradient of 1 - r, which grows without end as outputs shrink
+RCOND = 1e-6  # eigenvalues below this fraction of the largest count as 0
+CLIP = 1.0  # largest gradient norm for 1 - r, which is unbounded as outputs shrink
 
 
 def mse_loss(X_hat, X):
-    """Return the mean squared difference of two tensors of one shape."""
+    """Return the mean squared difference of two tensors of equal shape."""
     return (X_hat - X).square().mean()
 
 
 def pearson_loss(X_hat, X):
-    r"""Return 1 minus the mean correlation of rows.
+    r"""Return 1 minus the mean correlation between corresponding rows.
 
     .. math:: 1 - \frac1n \sum_i
         \frac{\langle \hat x_i - \bar{\hat x}_i, x_i - \bar x_i \rangle}
         {\|\hat x_i - \bar{\hat x}_i\| \|x_i - \bar x_i\|}
 
-    (book: ``eq-pearson-loss``). A row without spread counts as correlation 0.
+    (book: ``eq-pearson-loss``). A constant row counts as correlation 0.
     """
     return 1 - (unit_shape(X_hat) * unit_shape(X)).sum(dim=1).mean()
 
 
 def unit_shape(X):
-    """Return rows of mean 0 and length 1; a row without spread becomes 0."""
+    """Return rows with mean 0 and length 1; a constant row becomes 0."""
     X = X - X.mean(dim=1, keepdim=True)
     return X / X.norm(dim=1, keepdim=True).clamp(min=torch.finfo(X.dtype).tiny)
 
@@ -50,19 +50,19 @@ LOSSES = {"mse": mse_loss, "pearson": pearson_loss}
 
 
 class MLPDecoder(MeasurementDecoder):
-    r"""Learn a network that turns measurements into profiles.
+    r"""Learn a network that maps measurements to profiles.
 
     .. math:: \min_\theta \; \frac{1}{n g} \sum_i
         \| x_i - f_\theta(A (x_i + e_i)) \|^2
 
-    over fully connected layers with ReLU between them, with noise :math:`e_i` drawn
-    anew at each step. The other loss (book: ``eq-pearson-loss``) looks at the shape of
-    a profile alone, so that its mean, and its distance from that mean, are guessed
-    from the measurements by least squares afterwards. The paper [1] could not train
-    it: its gradient grows without end as outputs shrink. Here outputs begin at the mean
-    profile, and the gradient is held at norm 1.
+    over fully connected layers with ReLU between them, with noise :math:`e_i` redrawn
+    at each step. The other loss (book: ``eq-pearson-loss``) sees only the shape of a
+    profile, so its mean and its distance from that mean are estimated from the
+    measurements by least squares afterwards. The paper [1] could not train it: its
+    gradient is unbounded as outputs shrink. Here outputs start at the mean profile, and
+    the gradient is clipped to norm 1.
 
-    The network of the paper, as it was trained, is :class:`RegressorDecoder`'s default.
+    The network as trained in the paper is the default of :class:`RegressorDecoder`.
 
     Parameters
     ----------
@@ -70,16 +70,16 @@ class MLPDecoder(MeasurementDecoder):
         Widths of the hidden layers.
     loss : {"mse", "pearson"}, default="mse"
     learning_rate : float, default=1e-3
-        At the start; falls to 0 along a cosine.
+        Initial rate of AdamW; decays to 0 along a cosine.
     weight_decay : float, default=1e-5
-        Times the rate: share taken off every weight at each step.
+        Times the current rate: the fraction by which each step shrinks the weights.
     batch_size : int or None, default=128
-        Samples a step; None is all.
+        Samples per step; None uses all.
     max_epochs : int, default=200
         Passes over the samples.
     validation_fraction : float, default=0.1
-        Share of samples held out; the weights that serve them best are kept. With 0,
-        the last ones.
+        Fraction of samples held out; the weights with the lowest loss on them are kept.
+        With 0, the last weights.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float32"
@@ -87,19 +87,19 @@ class MLPDecoder(MeasurementDecoder):
     Attributes
     ----------
     layers_ : list of ndarray
-        Weights, then offset, of each layer, for measurements and profiles as they
-        came.
+        Weights and offset of each layer in turn, for measurements and profiles in
+        their original units.
     history_ : DataFrame
         `epoch`, `loss`, `validation`: in squared units of `X`, or 1 - r.
     sizes_ : list of ndarray
         With loss "pearson", weights and offset of the linear map from measurements to
-        the mean of a profile, and to its distance from that mean; else empty.
+        the mean of a profile and to its distance from that mean; otherwise empty.
     n_measurements_ : int
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
 
     References
     ----------
@@ -127,7 +127,7 @@ class MLPDecoder(MeasurementDecoder):
         self.random_state, self.device, self.dtype = random_state, device, dtype
 
     def fit(self, X, A, noise=0.0, *, progress=None):
-        """Fit to profiles `X`, (n_samples, n_features), as `A` will measure them.
+        """Fit to profiles `X`, (n_samples, n_features), measured with `A`.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class MLPDecoder(MeasurementDecoder):
         noise : float, default=0.0
             Variance of the noise of each gene in each sample.
         progress : callable, optional
-            As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+            Like ``tqdm.auto.tqdm``; called with an iterable and `total`.
         """
         check_training(self)
         check_choice("loss", self.loss, LOSSES)
@@ -145,7 +145,7 @@ class MLPDecoder(MeasurementDecoder):
             as_tensor(M, device=self.device) for M in (noise_root(A, noise), X, X @ A.T)
         )
         draw = generator(self.random_state)
-        calm = _noisy(Y, root, draw)  # the noise of those held out stays
+        calm = _noisy(Y, root, draw)  # held-out samples keep their noise
 
         def pair(rows, training):
             given = _noisy(Y[rows], root, draw) if training else calm[rows]
@@ -173,7 +173,8 @@ class MLPDecoder(MeasurementDecoder):
     def _sizes(self, X, Y, calm, root):
         """Return the map from measurements to level and spread, and its offset.
 
-        Noise adds to the covariance of the measurements, not to that with a profile.
+        Noise adds to the covariance of the measurements, not to their covariance with
+        the profiles.
         """
         shape = unit_shape(self._respond(calm))
         wanted = torch.stack([X.mean(1), (X * shape).sum(1)], dim=1)
@@ -207,23 +208,23 @@ def _noisy(Y, root, draw):
 
 
 def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=None):
-    """Train a network from inputs to targets, whatever the units of either.
+    """Train a network from inputs to targets in any units.
 
-    They are centred and scaled as they come, in float64; what is of the `dtype` of the
-    model is the network alone.
+    Both are centred and scaled in float64; only the network uses the `dtype` of the
+    model.
 
     Parameters
     ----------
     model : estimator
-        With the parameters that :func:`check_training` checks, and `dtype`.
+        With the parameters checked by :func:`check_training`, and `dtype`.
     pair : callable
         (index tensor, whether to train) -> inputs and targets of those rows.
     inputs, targets : tensors, rows = samples
-        What to learn centre and scale from.
+        Data that define the centres and scales.
     n : int
-        Rows to train on and to hold out.
+        Number of rows, split into training and held-out rows.
     loss : callable
-        (outputs, targets) -> number, the more the worse.
+        (outputs, targets) -> number to minimise.
     draw : torch.Generator
     clip, progress
         As in :func:`train`.
@@ -231,8 +232,8 @@ def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=
     Returns
     -------
     list of tensor, DataFrame
-        The network, float64, and its history; the loss of targets divided by their
-        `size`.
+        The network, in float64, and its history, with losses of targets divided by
+        their `spread`.
     """
     entry, leave = (
         (inputs.mean(0).double(), spread(inputs, 0).double()),
@@ -264,7 +265,7 @@ def fit_map(model, pair, inputs, targets, n, loss, draw, *, clip=None, progress=
 
 
 def spread(X, *axis):
-    """Return the standard deviation along `axis`, or the mean one; 1 instead of 0."""
+    """Return the SD of each column, or their RMS without `axis`; 0 becomes 1."""
     s = X.var(0, correction=0)
     s = s.sqrt() if axis else s.mean().sqrt()
     return torch.where(s > 0, s, 1.0)

@@ -1,4 +1,4 @@
-"""Networks as lists of weights: how they start, answer and learn."""
+"""Networks as lists of weights: initialisation, forward pass and training."""
 
 import math
 from itertools import pairwise
@@ -16,7 +16,7 @@ from latentomics.base import (
 
 
 def check_hidden(hidden):
-    """Raise ValueError unless `hidden` is a tuple of widths, one a hidden layer."""
+    """Raise ValueError unless `hidden` is a tuple of widths, one per hidden layer."""
     if not isinstance(hidden, tuple | list) or not hidden:
         raise ValueError(
             "hidden must be a tuple of widths, one for each hidden layer, as in "
@@ -27,14 +27,14 @@ def check_hidden(hidden):
 
 
 def check_draws(model):
-    """Raise ValueError for a `random_state`, `device` or `dtype` out of its range."""
+    """Raise ValueError if `random_state`, `device` or `dtype` is out of range."""
     check_whole(at_least=0, random_state=model.random_state)
     resolve_device(model.device)
     check_choice("dtype", model.dtype, DTYPES)
 
 
 def check_training(model):
-    """Check the parameters that every network trained by :func:`train` has.
+    """Check the parameters shared by all networks trained by :func:`train`.
 
     Raises
     ------
@@ -59,21 +59,21 @@ def start_layers(sizes, draw, *, last=0.0):
     """Draw weights and zero offsets, layer by layer, in float64 on the CPU.
 
     Weights have variance 2 / inputs [1], so that signals keep their size through
-    layers that cut off what is negative.
+    ReLU layers.
 
     Parameters
     ----------
     sizes : sequence of int
-        Inputs, widths, outputs.
+        Numbers of inputs, of hidden units in each layer, and of outputs.
     draw : torch.Generator
     last : float, default=0.0
-        What the weights of the last layer are multiplied by; 0 lets a network begin
-        with the answer 0.
+        Factor applied to the weights of the last layer; with 0, the initial output
+        is 0.
 
     Returns
     -------
     list of tensor
-        W of shape (inputs, outputs), then its offset, of each layer.
+        For each layer, W of shape (inputs, outputs), then its offset.
 
     References
     ----------
@@ -88,9 +88,9 @@ def start_layers(sizes, draw, *, last=0.0):
 
 
 def respond(layers, X, slope=0.0):
-    """Return what a network gives for the rows of `X`.
+    """Return the outputs of a network for the rows of `X`.
 
-    Between the layers, what is negative is multiplied by `slope`: 0 is ReLU.
+    Between layers, negative values are multiplied by `slope`; 0 gives ReLU.
     """
     for k in range(0, len(layers), 2):
         X = torch.addmm(layers[k + 1], X, layers[k])
@@ -100,24 +100,24 @@ def respond(layers, X, slope=0.0):
 
 
 def learnable(layers, like):
-    """Copy weights to the device and dtype of a tensor, ready to be trained."""
+    """Copy weights to the device and dtype of a tensor, ready for training."""
     return [M.detach().clone().to(like).requires_grad_() for M in layers]
 
 
 def stored(layers):
-    """Return weights as a list of arrays, for a model to keep."""
+    """Return weights as a list of arrays, to be stored in a model."""
     return [as_numpy(M) for M in layers]
 
 
 def restored(arrays, *, device, dtype="float64"):
-    """Return weights that a model kept as tensors again."""
+    """Return weights stored in a model as tensors."""
     return [as_tensor(M, device=device, dtype=dtype) for M in arrays]
 
 
 def split_rows(n, fraction, draw):
-    """Draw which of `n` rows to train on and which to hold out, as two index tensors.
+    """Split `n` rows at random into training and held-out rows, two index tensors.
 
-    At least one row is trained on, and at least one is held unless `fraction` is 0.
+    At least one row is for training and, unless `fraction` is 0, one is held out.
     """
     order = torch.randperm(n, generator=draw)
     n_held = min(max(round(fraction * n), int(fraction > 0)), n - 1)
@@ -125,7 +125,7 @@ def split_rows(n, fraction, draw):
 
 
 def check_loss(value, epoch):
-    """Raise FloatingPointError for a loss that is no longer a finite number."""
+    """Raise FloatingPointError if a loss is not finite."""
     if not math.isfinite(value):
         raise FloatingPointError(
             f"the loss became {value} in epoch {epoch}; check the scale of X, or take "
@@ -134,7 +134,7 @@ def check_loss(value, epoch):
 
 
 def one_pass(move, weights, loss, rows, *, batch_size, draw, clip=None):
-    """Show a network all rows once, in batches of random order.
+    """Train for one pass over all rows, in random batches.
 
     Parameters
     ----------
@@ -143,15 +143,15 @@ def one_pass(move, weights, loss, rows, *, batch_size, draw, clip=None):
         Index tensor -> mean loss of those rows.
     rows : index tensor
     batch_size : int or None
-        None is all at once.
+        None uses all rows at once.
     draw : torch.Generator
     clip : float, optional
-        A longer gradient is shortened to this norm.
+        Largest norm of the gradient.
 
     Returns
     -------
     float
-        Mean loss, each batch before its step.
+        Mean loss, with each batch evaluated before its step.
     """
     rows = rows[torch.randperm(len(rows), generator=draw)]
     total = 0.0
@@ -181,25 +181,25 @@ def train(
     clip=None,
     progress=None,
 ):
-    r"""Train by AdamW [1], its steps falling to 0 along a cosine [2].
+    r"""Train by AdamW [1], with the rate decaying to 0 along a cosine [2].
 
     Parameters
     ----------
     weights : list of tensor
-        Of :func:`learnable`; changed in place.
+        From :func:`learnable`; changed in place.
     loss : callable
         (index tensor, whether to train) -> mean loss of those rows.
     rows, held : index tensors
-        What to train on, and what to judge by; with none held, the last state counts.
+        Training and validation rows; with none held out, the last weights are returned.
     learning_rate, weight_decay : float
-        Each step also takes the share `learning_rate` times `weight_decay` off every
-        weight, apart from the gradient.
+        Apart from the gradient, each step also shrinks every weight by the fraction
+        `learning_rate` times `weight_decay`.
     batch_size : int or None
     max_epochs : int
     draw : torch.Generator
     clip : float, optional
     progress : callable, optional
-        As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+        Like ``tqdm.auto.tqdm``; called with an iterable and `total`.
 
     Returns
     -------
@@ -239,20 +239,20 @@ def _score(loss, held):
 
 
 def watched(n, progress):
-    """Return 1 .. n, shown by `progress` where there is one."""
+    """Return 1 .. n, wrapped in `progress` if given."""
     epochs = range(1, n + 1)
     return progress(epochs, total=n) if progress else epochs
 
 
 def fold_entry(layers, centre, scale):
-    """Return a network that takes its inputs as they came.
+    """Return a network that takes unscaled inputs.
 
-    `centre` and `scale` are what was taken off them, tensors of shape (n_inputs,).
+    `centre` and `scale` standardised them in training, tensors of shape (n_inputs,).
     """
     W = layers[0] / scale[:, None]
     return [W, layers[1] - centre @ W, *layers[2:]]
 
 
 def fold_leave(layers, centre, scale):
-    """Return a network that gives its outputs as they came."""
+    """Return a network that returns outputs in the original units."""
     return [*layers[:-2], layers[-2] * scale, layers[-1] * scale + centre]

@@ -1,4 +1,4 @@
-"""Any regressor of scikit-learn as a decoder; the networks of the paper."""
+"""Any scikit-learn regressor as a decoder; the networks of the paper."""
 
 import warnings
 
@@ -15,13 +15,14 @@ from latentomics.sensing.stacked import own_decoder
 
 
 def published_network(n_samples, random_state=0):
-    """Return the network of [1], not fitted: 3 layers of 500, all samples a step.
+    """Return the network of [1], unfitted: 3 layers of 500, full-batch training.
 
-    Its rate of .001 and the 200 steps are scikit-learn's defaults. Its penalty of 1 is
-    read as scikit-learn's `alpha`, half of which times the squared weights is divided
-    by the number of samples. Read as the decay of torch's Adam, 1 left weights of norm
-    .07 of 26 on GTEx's tissues, and one answer for all samples (100 sums, 200 steps),
-    and the published figures are not those of a mean.
+    The learning rate of .001 and the 200 steps are scikit-learn's defaults. The penalty
+    of 1 in [1] is taken as scikit-learn's `alpha`, which adds `alpha` / 2 times the
+    squared weights, divided by the number of samples. Taken as the weight decay of
+    torch's Adam, it shrank the norm of the weights on GTEx's tissues from 26 to .07 and
+    gave the same output for all samples (100 sums, 200 steps); the published figures
+    are not those of a constant predictor.
 
     References
     ----------
@@ -37,28 +38,28 @@ def published_network(n_samples, random_state=0):
 
 
 class RegressorDecoder(MeasurementDecoder):
-    r"""Let a regressor of scikit-learn turn measurements into profiles.
+    r"""Decode measurements with a scikit-learn regressor.
 
     .. math:: \hat x = f(y) \quad\text{or}\quad \hat x = f(\tilde x), \qquad
         \tilde x = \mathrm{decode}(y)
 
-    f is fitted once to training profiles and what was measured of them, each with one
-    draw of the noise, as a laboratory would have them; the second form is the stack of
-    the paper [1] (book: ``eq-stack``). :class:`MLPDecoder` draws the noise anew at each
-    step, and :class:`StackedDecoder` has many noisy copies: networks gain by that.
+    f is fitted once to training profiles and their measurements, each with one draw of
+    the noise, as a laboratory would have them; the second form is the stack of the
+    paper [1] (book: ``eq-stack``). :class:`MLPDecoder` redraws the noise at each step,
+    and :class:`StackedDecoder` uses many noisy copies, which networks benefit from.
 
     Parameters
     ----------
     regressor : estimator, optional
-        Any regressor of several outputs. By default :func:`published_network`.
+        Any multi-output regressor; by default :func:`published_network`.
     decoder : Decoder, optional
-        Anything with ``fit(X)`` and ``decode(Y, A, noise)``, whose answer the regressor
-        gets in place of the measurements.
+        Anything with ``fit(X)`` and ``decode(Y, A, noise)``; the regressor gets its
+        output instead of the measurements.
     random_state : int, default=0
-        Of the noise, and of the default regressor.
+        Seed of the noise and of the default regressor.
     dtype : {"float64", "float32"}, default="float32"
-        Of what the regressor is given, but for values so far from 0 that float32 would
-        round away how they differ.
+        Of the regressor's data, except values so far from 0 that float32 would round
+        their differences away.
 
     Attributes
     ----------
@@ -66,13 +67,13 @@ class RegressorDecoder(MeasurementDecoder):
     decoder_ : Decoder or None
     A_ : ndarray of shape (n_measurements, n_features)
     noise_ : float
-        Those of the fit.
+        As given to `fit`.
     n_measurements_ : int
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
 
     References
     ----------
@@ -87,7 +88,7 @@ class RegressorDecoder(MeasurementDecoder):
         self.random_state, self.dtype = random_state, dtype
 
     def fit(self, X, A, noise=0.0):
-        """Fit to profiles `X`, (n_samples, n_features), as `A` will measure them.
+        """Fit to profiles `X`, (n_samples, n_features), measured with `A`.
 
         Parameters
         ----------
@@ -104,10 +105,10 @@ class RegressorDecoder(MeasurementDecoder):
         rng = np.random.default_rng([OF_NOISE, self.random_state])
         given = self._given(with_variance(X, noise, rng) @ A.T)
         given, X = in_dtype(given, self.dtype), in_dtype(X, self.dtype)
-        self._dtype = given.dtype  # single samples have no spread to tell
+        self._dtype = given.dtype  # a single sample has no spread to infer it from
         with warnings.catch_warnings():
             model = self.regressor
-            if model is None:  # it ends after its 200 steps, wherever it is by then
+            if model is None:  # it stops after 200 steps, converged or not
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model = published_network(len(X), self.random_state)
             self.regressor_ = clone(model).fit(given, X)

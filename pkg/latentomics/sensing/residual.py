@@ -1,4 +1,4 @@
-"""What a decoder has missed, guessed by a linear rule."""
+"""Linear correction of another decoder's residuals."""
 
 import numpy as np
 
@@ -11,21 +11,20 @@ from latentomics.sensing.vae import VAEDecoder
 
 
 class ResidualDecoder(Decoder):
-    r"""Add to what a decoder returns the best linear guess of what it missed.
+    r"""Add the best linear estimate of a decoder's residual to its output.
 
     .. math:: \hat x = \tilde x + \bar r + \Gamma A^\top
         \big( A (\Gamma + \sigma^2 I) A^\top \big)^{-1}
         \big( y - A (\tilde x + \bar r) \big)
 
-    (book: ``eq-residual-lmmse``), with :math:`\tilde x` of the decoder, and mean
-    :math:`\bar r` and covariance :math:`\Gamma` of :math:`x - \tilde x` in training
-    samples that were measured, with noise, and decoded in the same way. A generative
-    model follows few directions well and leaves the rest, which a linear rule can see.
+    (book: ``eq-residual-lmmse``), with :math:`\tilde x` the decoder's output, and
+    :math:`\bar r` and :math:`\Gamma` the mean and covariance of :math:`x - \tilde x`
+    in training samples measured, with noise, and decoded in the same way. A generative
+    model captures a few directions well; a linear rule can recover some of the others.
 
-    This takes what was missed as independent of the noise, which :math:`\tilde x` has
-    followed a little. The covariance of the two, found from as many samples as there
-    are genes, does more harm than good; and a decoder that already is the best linear
-    one gains nothing here.
+    The residual is assumed independent of the noise, although :math:`\tilde x` follows
+    the noise a little. Their covariance, estimated from as many samples as genes, does
+    more harm than good. A decoder that is already the best linear one gains nothing.
 
     Parameters
     ----------
@@ -33,11 +32,11 @@ class ResidualDecoder(Decoder):
         Anything with ``fit(X)`` and ``decode(Y, A, noise)``; by default
         :class:`VAEDecoder`.
     shrinkage : float, default=0.1
-        From 0 to 1: how far :math:`\Gamma` is drawn towards its diagonal.
+        In [0, 1]: shrinkage of :math:`\Gamma` towards its diagonal.
     max_samples : int, default=1000
-        Training samples kept, to be decoded at each `decode`.
+        Number of training samples kept; every `decode` decodes them again.
     random_state : int, default=0
-        Of the samples kept and of their noise.
+        Seed of the choice of samples and of their noise.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
@@ -45,12 +44,12 @@ class ResidualDecoder(Decoder):
     decoder_ : Decoder
         Fitted to all samples.
     profiles_ : ndarray of shape (n_samples, n_features)
-        Those kept.
+        The samples kept.
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
     """
 
     def __init__(
@@ -82,7 +81,7 @@ class ResidualDecoder(Decoder):
         return self
 
     def missed(self, A, noise=0.0):
-        r"""Return mean and covariance of what the decoder misses, measured by `A`.
+        r"""Return the mean and covariance of the decoder's residuals under `A`.
 
         Returns
         -------

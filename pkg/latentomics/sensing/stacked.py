@@ -1,4 +1,4 @@
-"""A network on top of another decoder."""
+"""A network that refines the output of another decoder."""
 
 import numpy as np
 import torch
@@ -20,16 +20,16 @@ from latentomics.sensing.networks import (
 
 
 class StackedDecoder(MeasurementDecoder):
-    r"""Let a network correct what another decoder returns.
+    r"""Correct the output of another decoder with a network.
 
     .. math:: \hat x = f_\theta(\tilde x) \quad\text{or}\quad
         \hat x = \tilde x + f_\theta(y, \tilde x), \qquad
         \tilde x = \mathrm{decode}(y)
 
-    (book: ``eq-stack``), :math:`f_\theta` being trained on squared error, on
-    measurements with noise. The first is the stack of the paper [1], there with SMAF;
-    the second, with `residual`, learns only what is missing, and sees the measurements.
-    The stack as it was trained there is :class:`RegressorDecoder`'s, with a decoder.
+    (book: ``eq-stack``), with :math:`f_\theta` trained on squared error, on noisy
+    measurements. The first form is the stack of the paper [1], there with SMAF; the
+    second, with `residual`, learns only the residual, and also sees the measurements.
+    For the stack as trained there, use :class:`RegressorDecoder` with a decoder.
 
     Parameters
     ----------
@@ -37,22 +37,22 @@ class StackedDecoder(MeasurementDecoder):
         Anything with ``fit(X)`` and ``decode(Y, A, noise)``, such as a
         :class:`DictionaryDecoder`; by default :class:`LinearMMSE`.
     residual : bool, default=True
-        Whether the network learns what is missing, or the profile itself.
+        Whether the network learns the residual instead of the profile itself.
     n_copies : int, default=16
-        Of each sample, each measured with noise of its own.
+        Copies of each sample, each measured with its own noise.
     hidden : tuple of int, default=(500, 500, 500)
         Widths of the hidden layers.
     learning_rate : float, default=1e-3
-        At the start; falls to 0 along a cosine.
+        Initial rate of AdamW; decays to 0 along a cosine.
     weight_decay : float, default=1e-5
-        Times the rate: share taken off every weight at each step.
+        Times the current rate: the fraction by which each step shrinks the weights.
     batch_size : int or None, default=128
-        Samples a step; None is all.
+        Samples per step; None uses all.
     max_epochs : int, default=100
         Passes over the samples.
     validation_fraction : float, default=0.1
-        Share of samples held out; the weights that serve them best are kept. With 0,
-        the last ones.
+        Fraction of samples held out; the weights with the lowest loss on them are kept.
+        With 0, the last weights.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float32"
@@ -62,18 +62,18 @@ class StackedDecoder(MeasurementDecoder):
     decoder_ : Decoder
         Fitted to all samples.
     layers_ : list of ndarray
-        Weights, then offset, of each layer.
+        Weights and offset of each layer in turn.
     history_ : DataFrame
         `epoch`, `loss`, `validation`, in squared units of `X`.
     A_ : ndarray of shape (n_measurements, n_features)
     noise_ : float
-        Those of the fit.
+        As given to `fit`.
     n_measurements_ : int
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
 
     References
     ----------
@@ -105,7 +105,7 @@ class StackedDecoder(MeasurementDecoder):
         self.random_state, self.device, self.dtype = random_state, device, dtype
 
     def fit(self, X, A, noise=0.0, *, progress=None):
-        """Fit to profiles `X`, (n_samples, n_features), as `A` will measure them.
+        """Fit to profiles `X`, (n_samples, n_features), measured with `A`.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class StackedDecoder(MeasurementDecoder):
         noise : float, default=0.0
             Variance of the noise of each gene in each sample.
         progress : callable, optional
-            As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+            Like ``tqdm.auto.tqdm``; called with an iterable and `total`.
         """
         X, A = self._read_checked(X, A, noise)
         self.A_ = A.copy()
@@ -171,7 +171,7 @@ class StackedDecoder(MeasurementDecoder):
 
 
 def own_decoder(decoder, default):
-    """Return an unfitted copy of a decoder of any measurement, or the default for None.
+    """Return an unfitted clone of `decoder`, or `default` if it is None.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A variational autoencoder of profiles, asked which of its profiles was measured."""
+"""A variational autoencoder of profiles, and decoding by a search of its codes."""
 
 import math
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ from latentomics.sensing.networks import (
     watched,
 )
 
-LEAST_SD = 1e-3  # of a gene, as a share of the mean one: what does not vary has a unit
-START_SD = 0.5  # around the generated profile, as a share of the gene's own
+LEAST_SD = 1e-3  # floor of a gene's SD, relative to the mean SD, for constant genes
+START_SD = 0.5  # initial SD around the generated profile, relative to the gene's own
 
 
 def gaussian_kl(mu, log_var):
@@ -48,11 +48,10 @@ class VAEDecoder(GenerativeDecoder):
         \mathbb{E}_{q_\phi(z | x_i)} \log N(x_i; G_\theta(z), \mathrm{diag}(\sigma^2))
         - \beta\, \mathrm{KL}\big( q_\phi(z | x_i) \,\|\, N(0, I) \big)
 
-    [1] (book: ``eq-elbo``), with a variance for each gene, learned too, and
-    :math:`\beta` rising to 1 in the first passes. Measurements are decoded by
-    ``eq-csgm``: the code that is most probable given them, :math:`\sigma^2` and the
-    noise, found from several starts, the first of them the encoder's answer to a rough
-    linear guess.
+    [1] (book: ``eq-elbo``), with a learned variance for each gene, and :math:`\beta`
+    rising to 1 over the first passes. Measurements are decoded by ``eq-csgm``: the most
+    probable code given them, :math:`\sigma^2` and the noise, searched from several
+    starts, the first of which is the encoder's output for a rough linear estimate.
 
     Parameters
     ----------
@@ -60,14 +59,14 @@ class VAEDecoder(GenerativeDecoder):
     hidden : tuple of int, default=(192, 192)
         Widths of the hidden layers of the generator; the encoder has them reversed.
     learning_rate : float, default=1e-3
-        Of Adam; in `fit`, falls to 0 along a cosine.
+        Of Adam; in `fit`, it decays to 0 along a cosine.
     batch_size : int, default=128
     n_epochs : int, default=150
-        Passes over the samples, of `fit`.
+        Passes over the samples in `fit`.
     kl_warm_up : int, default=30
-        Passes, or calls of `partial_fit`, until :math:`\beta = 1`; 0 is at once.
+        Passes, or calls of `partial_fit`, until :math:`\beta = 1`; 0 for no warm-up.
     prior : float, default=1.0
-        Weight of the squared length of a code in the search; 1 is that of the model.
+        Weight of the squared norm of a code in the search; 1 is that of the model.
     n_restarts, n_steps : int, default=3, 150
         Starts and steps of the search.
     random_state : int, default=0
@@ -77,20 +76,20 @@ class VAEDecoder(GenerativeDecoder):
     Attributes
     ----------
     generator_, encoder_ : list of ndarray
-        Weights, then offset, of each layer, float64, for profiles as they came; the
-        encoder returns mean and log variance of a code.
+        Weights and offset of each layer in turn, float64, for profiles in their
+        original units; the encoder returns the mean and log variance of a code.
     variances_ : ndarray of shape (n_features,)
         :math:`\sigma^2`, in squared units of the profiles.
     mean_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of each gene, in the samples of the (first) fit.
     history_ : DataFrame
-        `epoch` and `loss`: minus the objective above, in nats a sample, of profiles
-        divided by `scale_`.
+        `epoch` and `loss`: the negative objective above, in nats per sample, for
+        profiles divided by `scale_`.
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
 
     References
     ----------
@@ -122,7 +121,7 @@ class VAEDecoder(GenerativeDecoder):
     def fit(self, X, y=None, *, progress=None):
         """Learn from profiles, (n_samples, n_features).
 
-        `progress` is a callable as ``tqdm.auto.tqdm``, called with an iterable and
+        `progress` is a callable like ``tqdm.auto.tqdm``, called with an iterable and
         `total`.
         """
         self._check()
@@ -135,9 +134,9 @@ class VAEDecoder(GenerativeDecoder):
         return self._finish(run)
 
     def partial_fit(self, X, y=None):
-        """Learn from a batch of profiles, in one pass at the full rate.
+        """Learn from a batch of profiles, in one pass at the full learning rate.
 
-        The first batch sets the unit of each gene: let it hold many samples.
+        The first batch sets the scale of each gene, so it should hold many samples.
         """
         self._check()
         first = not hasattr(self, "generator_")
@@ -147,7 +146,7 @@ class VAEDecoder(GenerativeDecoder):
         return self._finish(run)
 
     def sample(self, n_samples=1, *, random_state=0):
-        """Draw profiles from the model, (n_samples, n_features), noise of genes too."""
+        """Draw profiles from the model, (n_samples, n_features), with gene noise."""
         X = super().sample(n_samples, random_state=random_state)
         rng = np.random.default_rng(random_state)
         return X + rng.standard_normal(X.shape) * np.sqrt(self.variances_)
@@ -158,7 +157,7 @@ class VAEDecoder(GenerativeDecoder):
         check_whole(at_least=0, kl_warm_up=self.kl_warm_up)
 
     def _begin(self, X):
-        """Return a run at its start; set the units of the genes."""
+        """Return a new run, and set the scales of the genes."""
         self.mean_, self.scale_ = X.mean(axis=0), gene_scale(X)
         draw, g = generator(self.random_state), X.shape[1]
         encoder = start_layers([g, *self.hidden[::-1], 2 * self.n_latent], draw)
@@ -182,7 +181,7 @@ class VAEDecoder(GenerativeDecoder):
         return run
 
     def _pass(self, run, X):
-        """Show all samples once, and note the loss."""
+        """Train for one pass over all samples, and record the loss."""
         where = {"device": self.device, "dtype": self.dtype}
         X = as_tensor((X - self.mean_) / self.scale_, **where)
         epoch = len(run.history) + 1
@@ -214,7 +213,7 @@ class VAEDecoder(GenerativeDecoder):
         return self
 
     def _starts(self, Y, A, noise):
-        """Add the encoder's code of a rough linear guess to the codes drawn."""
+        """Replace the first drawn code by that of a rough linear estimate."""
         starts = super()._starts(Y, A, noise)
         mean, v = (as_tensor(M, device=self.device) for M in (self.mean_, self.scale_))
         v = v.square()
@@ -227,18 +226,18 @@ class VAEDecoder(GenerativeDecoder):
 
 @dataclass
 class Run:
-    """A training that may go on."""
+    """State of a training run that can be resumed."""
 
-    weights: list  # of the encoder, of the generator, log sd
+    weights: list  # encoder, generator, log SD
     move: torch.optim.Optimizer
     draw: torch.Generator
     history: list
 
 
 def negative_elbo(encoder, layers, log_sd, X, draw, weight=1.0):
-    """Return what ``eq-elbo`` makes large, with a minus, a row's mean.
+    """Return the negative objective of ``eq-elbo``, averaged over rows.
 
-    One code is drawn for each row; `weight` is beta.
+    One code is drawn per row; `weight` is beta.
     """
     mu, log_var = respond(encoder, X, SLOPE).chunk(2, dim=1)
     Z = mu + randn(*mu.shape, generator=draw, like=mu) * (log_var / 2).exp()
@@ -248,6 +247,6 @@ def negative_elbo(encoder, layers, log_sd, X, draw, weight=1.0):
 
 
 def gene_scale(X):
-    """Return the standard deviation of each gene; where there is none, a small unit."""
+    """Return the standard deviation of each gene, with a small positive floor."""
     s = X.std(axis=0)
     return np.maximum(s, LEAST_SD * s.mean()) if s.any() else np.ones_like(s)

@@ -1,4 +1,4 @@
-"""A Wasserstein GAN of profiles, asked which of its profiles was measured."""
+"""A Wasserstein GAN of profiles, and decoding by a search of its codes."""
 
 import pandas as pd
 import torch
@@ -21,20 +21,20 @@ from latentomics.sensing.networks import (
 )
 
 BETAS = 0.0, 0.9  # of Adam, as in the paper
-LOOK_EVERY = 10  # steps of the generator between rows of the history
-START_SD = 0.5  # of an error, in units of the mean spread of a gene, to find errors by
-MOST = 256  # samples whose errors are found
+LOOK_EVERY = 10  # generator steps between rows of the history
+START_SD = 0.5  # assumed SD of an error, in units of the RMS spread of the genes
+MOST = 256  # samples whose errors are estimated
 
 
 def gradient_norms(critic, X):
-    """Return the length of the gradient of a critic at each row of `X`."""
+    """Return the norm of the gradient of a critic at each row of `X`."""
     X = X.detach().requires_grad_()
     (G,) = torch.autograd.grad(critic(X).sum(), X, create_graph=True)
     return G.norm(dim=1)
 
 
 def critic_loss(critic, real, fake, share, penalty):
-    r"""Return what the critic makes small, and its two parts.
+    r"""Return the loss of the critic, and its two parts.
 
     .. math:: \mathbb{E}\, D(\tilde x) - \mathbb{E}\, D(x) + \lambda\, \mathbb{E}
         \big( \|\nabla D(\hat x)\| - 1 \big)^2, \qquad
@@ -56,8 +56,8 @@ def critic_loss(critic, real, fake, share, penalty):
     Returns
     -------
     loss, distance, norm : tensors
-        `distance` estimates the Wasserstein distance; `norm` is the mean length of
-        the gradient.
+        `distance` estimates the Wasserstein distance; `norm` is the mean norm of the
+        gradient.
     """
     distance = critic(real).mean() - critic(fake).mean()
     norms = gradient_norms(critic, share * real + (1 - share) * fake)
@@ -71,11 +71,11 @@ class WGANDecoder(GenerativeDecoder):
     .. math:: \min_G \max_{D} \; \mathbb{E}\, D(x) - \mathbb{E}\, D(G(z))
         - \lambda\, \mathbb{E} \big( \|\nabla D(\hat x)\| - 1 \big)^2
 
-    [1] (book: ``eq-wgan-gp``), :math:`z` from N(0, I) and :math:`\hat x` anywhere
-    between a profile and a generated one. The critic takes `n_critic` steps for each
-    of the generator. Measurements are decoded by ``eq-csgm``. A generator without an
-    encoder has no error of its own: it is taken from the training profiles (at
-    most 256), each searched for as if all of its genes had been measured.
+    [1] (book: ``eq-wgan-gp``), with :math:`z` from N(0, I) and :math:`\hat x` a random
+    point between a profile and a generated one. The critic takes `n_critic` steps per
+    generator step. Measurements are decoded by ``eq-csgm``. A GAN has no error model of
+    its own, so errors are estimated on the training profiles (at most 256), each
+    searched for as if all of its genes had been measured.
 
     Parameters
     ----------
@@ -84,14 +84,14 @@ class WGANDecoder(GenerativeDecoder):
         Widths of the hidden layers of the generator; the critic has them reversed.
     n_critic : int, default=5
     penalty : float, default=10.0
-        :math:`\lambda`, of profiles divided by the root of their mean variance.
+        :math:`\lambda`, for profiles divided by the root of their mean variance.
     learning_rate : float, default=2e-4
-        Of Adam, for both.
+        Of Adam, for generator and critic.
     batch_size : int, default=64
     max_iter : int, default=1500
-        Steps of the generator.
+        Generator steps.
     prior : float, default=1.0
-        Weight of the squared length of a code in the search; 0 is that of Bora et al.
+        Weight of the squared norm of a code in the search; 0 is that of Bora et al.
     n_restarts, n_steps : int, default=3, 150
         Starts and steps of the search.
     random_state : int, default=0
@@ -101,19 +101,19 @@ class WGANDecoder(GenerativeDecoder):
     Attributes
     ----------
     generator_ : list of ndarray
-        Weights, then offset, of each layer, from a code to a profile.
+        Weights and offset of each layer in turn, from a code to a profile.
     variances_ : ndarray of shape (n_features,)
-        Mean squared error of each gene of the training profiles.
+        Mean squared error of each gene on the training profiles.
     history_ : DataFrame
-        `iteration`, `wasserstein`, the critic's estimate of the distance, in roots of
-        the mean variance of a gene, and `gradient_norm`.
+        `iteration`; `wasserstein`, the critic's estimate of the distance, in units of
+        the root mean variance of the genes; and `gradient_norm`.
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed.
+        In `fit`: if a parameter is out of range.
     FloatingPointError
-        In `fit`: if the critic's loss stops being a finite number.
+        In `fit`: if the critic's loss is no longer finite.
 
     References
     ----------
@@ -147,7 +147,7 @@ class WGANDecoder(GenerativeDecoder):
     def fit(self, X, y=None, *, progress=None):
         """Learn from profiles, (n_samples, n_features).
 
-        `progress` is a callable as ``tqdm.auto.tqdm``, called with an iterable and
+        `progress` is a callable like ``tqdm.auto.tqdm``, called with an iterable and
         `total`.
         """
         self._check_search()
@@ -163,7 +163,7 @@ class WGANDecoder(GenerativeDecoder):
         return self
 
     def _play(self, X, progress):
-        """Return the weights of the generator after the game."""
+        """Return the weights of the generator after adversarial training."""
         draw = generator(self.random_state)
         sizes = [self.n_latent, *self.hidden, X.shape[1]]
         layers = learnable(start_layers(sizes, draw, last=1.0), X)
@@ -203,7 +203,7 @@ class WGANDecoder(GenerativeDecoder):
         return seen
 
     def _errors(self, layers, X, unit):
-        """Return each gene's mean squared error, in some profiles divided by `unit`."""
+        """Return each gene's mean squared error on some profiles, in original units."""
         some = torch.randperm(len(X), generator=generator(self.random_state))[:MOST]
         X = X[some]
         starts = self._drawn_starts(X)
