@@ -1,1 +1,1 @@
-"""Part V: its made data, contenders, experiments and figures."""
+"""Part V: simulated data, contenders and experiments."""

@@ -1,4 +1,4 @@
-"""Intervals that need no model: how far off we were on profiles like these."""
+"""Model-free prediction intervals, from errors on profiles like these."""
 
 import numpy as np
 
@@ -6,32 +6,32 @@ from latentomics.sensing.base import read_pair
 
 
 def conformal_radius(X, X_hat, level=0.9):
-    r"""Return half the width of an interval of each gene that holds at a given rate.
+    r"""Return the half-width of a prediction interval of each gene at a given level.
 
     .. math:: r_j = \text{the } \lceil (n + 1)\, \text{level} \rceil \text{-th smallest
         of } |x_{ij} - \hat x_{ij}|, \; i = 1, \dots, n
 
-    (split conformal prediction; book: ``eq-conformal``). If the next profile is drawn
-    like these n, its gene j lies within :math:`\hat x_j \pm r_j` with at least this
-    probability, whatever the decoder and the distribution.
+    (split conformal prediction; book: ``eq-conformal``). If the next profile is
+    exchangeable with these n, its gene j lies within :math:`\hat x_j \pm r_j` with
+    probability at least `level`, for any decoder and distribution.
 
     Parameters
     ----------
     X, X_hat : arrays of shape (n_samples, n_features)
-        Profiles that the decoder was not fitted to, true and decoded; two tables are
-        matched by the names of rows and columns.
+        True and decoded profiles that the decoder was not fitted to; two tables are
+        matched by row and column names.
     level : float, default=0.9
         Between 0 and 1.
 
     Returns
     -------
     ndarray of shape (n_features,)
-        In the units of the profiles; infinite if there are too few of them.
+        In the units of the profiles; infinite if there are too few profiles.
 
     Raises
     ------
     ValueError
-        If shapes differ, or the names of rows or columns of two tables; if an entry is
+        If shapes differ, two tables have different row or column names, an entry is
         not finite, or `level` is not between 0 and 1.
 
     References

@@ -1,4 +1,4 @@
-"""The decoders of the papers, and ours, as they compete in one table."""
+"""The decoders of the papers and ours, for comparison in one table."""
 
 from copy import deepcopy
 
@@ -20,16 +20,16 @@ from latentomics.sensing.svd_dictionary import SVDDictionary
 from latentomics.sensing.vae import VAEDecoder
 from latentomics.sensing.wgan import WGANDecoder
 
-DEPTH = 15  # atoms of a sample, in the papers
+DEPTH = 15  # atoms per sample, in the papers
 
 
 def dictionary_decoders(train, *, random_state=0, device="auto"):
-    """Return a decoder for each dictionary of the papers, and ways to decode them.
+    """Return a decoder for each dictionary of the papers and each way to decode.
 
     Returns
     -------
     dict of (method, decoder) to Decoder
-        Fitted. `decoder` is "correct" or "legacy", the bug behind published tables.
+        Fitted. `decoder` is "correct", or "legacy" for the bug of the published tables.
     """
     given = {"random_state": random_state, "device": device}
     n, g = train.shape
@@ -58,9 +58,9 @@ def dictionary_decoders(train, *, random_state=0, device="auto"):
 
 
 def prior_decoders(train, *, random_state=0, device="auto"):
-    """Return what knows the mean and covariance of profiles, or of kinds of them."""
+    """Return Gaussian and mixture decoders of profiles, and their blend."""
     given = {"random_state": random_state, "device": device}
-    most = len(train) // 4  # kinds, that each has a few samples
+    most = len(train) // 4  # kinds, so that each has a few samples
     linear, mixture = LinearMMSE(device=device), MixtureMMSE(min(15, most), **given)
     pooled = MixtureMMSE(min(30, most), n_latent=200, pooling=20.0, **given)
     decoders = {
@@ -73,7 +73,7 @@ def prior_decoders(train, *, random_state=0, device="auto"):
 
 
 def generative_decoders(train, *, random_state=0, device="auto"):
-    """Return networks that draw profiles, and decode any measurement by a search."""
+    """Return generative networks, which decode any measurement by latent search."""
     given = {"random_state": random_state, "device": device}
     wgan = WGANDecoder(**given).fit(train)
     decoders = {
@@ -86,11 +86,11 @@ def generative_decoders(train, *, random_state=0, device="auto"):
 
 
 def network_decoders(smaf, legacy, *, random_state=0, device="auto"):
-    """Return what undoes one measurement, not fitted, on SMAF or without.
+    """Return unfitted networks for one measurement, alone or on another decoder.
 
-    `smaf` and `legacy` decode by SMAF, correctly and with the bug. "nn_paper" is the
-    network of the paper, and "nn_smaf_paper" its stack, both as trained there; "nn" has
-    new noise at each step, "nn_smaf" 16 noisy copies of each sample, and "nn_pearson"
+    `smaf` and `legacy` decode with SMAF, correctly and with the bug. "nn_paper" is the
+    network of the paper and "nn_smaf_paper" its stack, both as trained there; "nn" uses
+    fresh noise at each step, "nn_smaf" 16 noisy copies of each sample, and "nn_pearson"
     the loss that the paper could not train.
     """
     given = {"random_state": random_state, "device": device}

@@ -1,4 +1,4 @@
-"""Who decodes best: every decoder on the same measurements of the same samples."""
+"""Comparison of all decoders on the same measurements of the same samples."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -27,23 +27,23 @@ from latentomics.studies.sensing.contenders import (
 )
 from latentomics.studies.sensing.simulate import planted_modules
 
-N_GENES = 500  # of the papers
-LEAST = 20  # samples, and genes, of a user's table
-TEST_SHARE = 0.2  # of the papers
+N_GENES = 500  # as in the papers
+LEAST = 20  # samples and genes of a user's table
+TEST_SHARE = 0.2  # as in the papers
 SPLITS = ("samples", "groups")
-LEAST_SPREAD = 0.1  # of a gene, as a share of the median range
+LEAST_SPREAD = 0.1  # of a gene, relative to the median range
 
 
 @dataclass
 class Split:
-    """Profiles from 0 to 1 on the training samples, gene by gene.
+    """Profiles with each gene scaled to [0, 1] on the training samples.
 
     Attributes
     ----------
     train, test : DataFrame
-        Samples x genes; test values may leave 0 to 1.
+        Samples x genes; test values may lie outside [0, 1].
     train_groups, test_groups : array
-        Tissue or type of each sample; numbers of rows where none is known.
+        Tissue or type of each sample; row numbers if unknown.
     """
 
     train: pd.DataFrame
@@ -53,24 +53,24 @@ class Split:
 
 
 def split_profiles(data="gtex", *, by="samples", groups=None, random_state=0):
-    """Return training and test profiles of one of the sets of this part.
+    """Return training and test profiles of one of the data sets of part V.
 
     Parameters
     ----------
     data : str
-        "gtex", tissues; "pbmc", sums of 50 sorted blood cells, training and test
-        samples made of different cells, the 500 genes that vary most; "synthetic",
-        planted modules; or the path of a table, samples x genes on a log scale, of
-        whose genes the 500 that vary most are taken.
+        "gtex", tissues; "pbmc", sums of 50 sorted blood cells, with different cells in
+        training and test samples and the 500 most variable genes; "synthetic", planted
+        modules; or the path of a table, samples x genes on a log scale, of which the
+        500 most variable genes are kept.
     by : {"samples", "groups"}, default="samples"
-        Draw a fifth of the samples for testing, or all samples of a fifth of the
-        tissues or types, which then nobody has seen. Then genes are left out that
-        hardly vary in training (less than a tenth of what the median gene does): a
-        scale from 0 to 1 would blow up what other tissues do with them.
+        Hold out a fifth of the samples, or all samples of a fifth of the tissues or
+        types. In the second case, genes whose range in training is at most a tenth of
+        the median range are dropped: scaling to [0, 1] would inflate their values in
+        unseen tissues.
     groups : path, optional
-        For a table of one's own: a table of labels, a row per sample, whose first
-        column names the samples of `data` in any order; the second is taken, such as
-        the study or the tissue.
+        For a user's table: a table of labels, one row per sample, whose first column
+        names the samples of `data` in any order and whose second is used, such as the
+        study or the tissue.
     random_state : int, default=0
 
     Returns
@@ -80,9 +80,9 @@ def split_profiles(data="gtex", *, by="samples", groups=None, random_state=0):
     Raises
     ------
     ValueError
-        If `by` is neither, or "groups" is asked of sorted cells or of a table without
-        `groups`; if a sample has no label, or two; if a table has a gap, or fewer than
-        20 samples or genes.
+        If `by` is invalid, or "groups" for sorted cells or a table without `groups`; if
+        a sample has no label or two labels; if a table has a gap, or fewer than 20
+        samples or genes.
     """
     check_choice("by", by, SPLITS)
     if data == "pbmc":
@@ -126,12 +126,12 @@ def _profiles(data, random_state):
 
 
 def labels_of(samples, path):
-    """Return the first column of labels of samples, in their order.
+    """Return the first label of each sample, in the order of `samples`.
 
     Raises
     ------
     ValueError
-        As :func:`latentomics.data.read_labels`, or if a sample has no label.
+        As in :func:`latentomics.data.read_labels`, or if a sample has no label.
     """
     labels = read_labels(path, samples).iloc[:, 0]
     missing = samples[labels.isna()]
@@ -144,7 +144,7 @@ def labels_of(samples, path):
 
 
 def _blood(random_state):
-    """Return pseudobulk samples of training cells, and of others."""
+    """Return pseudobulk samples of training cells and of test cells, with types."""
     counts, kinds = load("pbmc"), load("pbmc", table="samples")["cell_type"]
     cells = np.arange(len(counts))
     parts = train_test_split(
@@ -169,7 +169,7 @@ def _scaled(train, test, train_groups, test_groups):
 def decoding_table(
     split, *, ms, snr, networks=True, random_state=0, device="auto", progress=None
 ):
-    """Measure the test samples, decode them by every method, and score each.
+    """Measure the test samples, decode them with every method, and score the results.
 
     Parameters
     ----------
@@ -180,17 +180,17 @@ def decoding_table(
     networks : bool, default=True
         Whether to train networks too, which takes most of the time.
     random_state : int, default=0
-        Of the measurements, the noise, and whatever methods draw.
+        Seed of the measurements, the noise and the methods.
     device : {"auto", "cpu", "cuda"}, default="auto"
     progress : callable, optional
-        As ``tqdm.auto.tqdm``, called with an iterable and `total`.
+        Like ``tqdm.auto.tqdm``; called with an iterable and `total`.
 
     Returns
     -------
     DataFrame
         `method`, `decoder` ("correct" or "legacy"), `m`, `snr`, and :func:`scores`.
-        "training_mean" never looks at the measurements, and "signature_genes"
-        measures single genes in place of sums.
+        "training_mean" ignores the measurements, and "signature_genes" measures single
+        genes instead of sums.
     """
     train, test = split.train.to_numpy(), split.test.to_numpy()
     given = {"random_state": random_state, "device": device}
@@ -224,7 +224,7 @@ def _measured(train, test, m, snr, seed):
 
 
 def _others(train, test, m, snr, seed):
-    """Return the mean of each gene, and what single genes would have told."""
+    """Return the scores of predicting the mean, and of decoding single genes."""
     genes = SignatureGenes(m).fit(train)
     Y = genes.transform(add_noise(test, snr, random_state=seed))
     noise = noise_variance(test, snr)

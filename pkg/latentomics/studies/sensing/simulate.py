@@ -1,4 +1,4 @@
-"""Made transcriptomes in which a few gene modules are active, truth attached."""
+"""Simulated transcriptomes with a few active gene modules and known truth."""
 
 from dataclasses import dataclass
 
@@ -12,18 +12,18 @@ from latentomics.base import (
     check_whole,
 )
 
-MODULE_SIZE, SIZE_SHAPE = 25, 4.0  # mean of the genes in a module; of the gamma law
+MODULE_SIZE, SIZE_SHAPE = 25, 4.0  # genes per module: gamma mean and shape
 LEAST_SIZE = 5
-ACTIVITY_SHAPE = 2.0  # of the gamma law of a type's activities; its scale is 1
-EXTRA_SCALE = 0.7  # mean activity of a module that is active in one sample only
-FLOOR = 0.15  # what a gene has without any module
-ABUNDANCE = 1.5  # spread of the natural log of the genes' scales
-DEPTH_SPREAD = 0.4  # of the natural log of the samples' depths
+ACTIVITY_SHAPE = 2.0  # gamma shape of a type's activities; the scale is 1
+EXTRA_SCALE = 0.7  # mean activity of a module specific to one sample
+FLOOR = 0.15  # relative expression of a gene outside active modules
+ABUNDANCE = 1.5  # SD of the natural log of the genes' scales
+DEPTH_SPREAD = 0.4  # SD of the natural log of the samples' depths
 
 
 @dataclass(frozen=True)
 class PlantedModules:
-    """Made profiles: what a method may see is `X`, the rest is the truth."""
+    """Simulated profiles: methods see only `X`; the rest is the truth."""
 
     X: pd.DataFrame  # samples x genes, counts
     loadings: pd.DataFrame  # modules x genes, 0 for a gene that is not in the module
@@ -46,7 +46,7 @@ def planted_modules(
     depth=2e5,
     random_state=0,
 ):
-    r"""Make counts of genes that go up and down in modules, a few in each sample.
+    r"""Simulate counts of genes that vary in modules, a few active in each sample.
 
     .. math::
         x_{ij} \sim \mathrm{NB}(\mu_{ij}, \phi), \qquad
@@ -55,24 +55,24 @@ def planted_modules(
         w_{ik} = b_{t(i)k} e^{\sigma \epsilon_{ik}} + v_{ik}
 
     (book: ``eq-planted-modules``). The variance of a count is
-    :math:`\mu + \phi \mu^2`. Module k has about 25 genes, at least 5, with loadings
-    :math:`u_{jk}` from the exponential law of mean 1. A type t has `n_active` modules,
-    :math:`b_{tk}` from the gamma law of shape 2, scale 1; a sample has `n_extra`
-    besides, :math:`v_{ik}` from the exponential law of mean .7. Scales of genes
-    :math:`s_j` are log-normal, :math:`\sigma` 1.5; depths :math:`d_i` are log-normal
-    with median `depth`, :math:`\sigma` .4.
+    :math:`\mu + \phi \mu^2`. Module k has about 25 genes, at least 5, with exponential
+    loadings :math:`u_{jk}` of mean 1. Each type t has `n_active` modules, with
+    :math:`b_{tk}` gamma-distributed with shape 2 and scale 1; each sample has `n_extra`
+    more, with :math:`v_{ik}` exponential with mean .7. Gene scales :math:`s_j` are
+    log-normal with :math:`\sigma` 1.5; depths :math:`d_i` are log-normal with median
+    `depth` and :math:`\sigma` .4.
 
     Parameters
     ----------
     n_samples, n_genes : int, default=2000, 500
     n_modules, n_types : int, default=40, 20
     n_active : int, default=8
-        Modules of a type, at most `n_modules`.
+        Modules per type, at most `n_modules`.
     n_extra : int, default=1
-        Modules that a sample has besides, at most `n_modules`; they may be among those
-        of its type.
+        Additional modules per sample, at most `n_modules`; they may be among those of
+        its type.
     spread : float, default=0.5
-        :math:`\sigma`, by how much samples of a type differ; 0 for not at all.
+        :math:`\sigma \ge 0`, the variation among samples of a type.
     dispersion : float, default=0.1
         :math:`\phi > 0`.
     depth : float, default=2e5
@@ -86,7 +86,7 @@ def planted_modules(
     Raises
     ------
     ValueError
-        If an argument is out of the range above.
+        If an argument is out of range.
     """
     check_whole(n_samples=n_samples, n_types=n_types)
     check_whole(at_least=LEAST_SIZE, n_genes=n_genes)
@@ -119,7 +119,7 @@ def _check_counts(n_modules, **of_them):
 
 
 def _loadings(rng, n_modules, n_genes):
-    """Return modules x genes, each module with genes of its own draw."""
+    """Return modules x genes, with genes drawn independently for each module."""
     U = np.zeros((n_modules, n_genes))
     for module in U:
         size = max(LEAST_SIZE, int(rng.gamma(SIZE_SHAPE, MODULE_SIZE / SIZE_SHAPE)))
@@ -129,7 +129,7 @@ def _loadings(rng, n_modules, n_genes):
 
 
 def _some(rng, shape, number, gamma_shape, scale):
-    """Return zeros but for `number` gamma draws in each row."""
+    """Return zeros except for `number` gamma draws in each row."""
     W = np.zeros(shape)
     for row in W:
         on = rng.choice(len(row), number, replace=False)

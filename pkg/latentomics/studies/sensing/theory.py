@@ -1,4 +1,4 @@
-"""What theory says of random measurements, to put beside what happens."""
+"""Theoretical properties of random measurements and dictionaries."""
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -9,13 +9,13 @@ from latentomics.sensing.base import read_design, read_profiles
 
 
 def distance_distortion(X, A):
-    r"""Return by how much a measurement distorts squared distances, pair by pair.
+    r"""Return the relative distortion of squared distances by a measurement.
 
     .. math:: \delta_{ij} = \frac{g}{m} \frac{\|A (x_i - x_j)\|^2}{\|x_i - x_j\|^2} - 1
 
-    for rows of A of length 1 (book: ``eq-jl``). For Gaussian rows the mean is 0 and the
-    standard deviation about :math:`\sqrt{2/m}`, whatever the number of genes (Johnson
-    & Lindenstrauss).
+    for rows of A of length 1 (book: ``eq-jl``). For Gaussian rows, its mean is 0 and
+    its standard deviation about :math:`\sqrt{2/m}` for any number of genes (Johnson &
+    Lindenstrauss).
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def distance_distortion(X, A):
     Returns
     -------
     ndarray
-        One number for each pair of samples that differ.
+        One value for each pair of distinct samples.
     """
     genes = names_of(X, axis=1)
     X = read_profiles(X, "X")
     A = read_design(A, X.shape[1], genes)
-    X = X / binary_unit(X)  # or the squares of X @ A.T may overflow, or vanish
+    X = X / binary_unit(X)  # else squares of X @ A.T may overflow or vanish
     before, after = (pdist(M, "sqeuclidean") for M in (X, X @ A.T))
     differ = before > 0
     m, g = A.shape
@@ -39,7 +39,7 @@ def distance_distortion(X, A):
 
 
 def coherence(D):
-    r"""Return the largest cosine, without sign, of two atoms of a dictionary.
+    r"""Return the largest absolute cosine between two atoms of a dictionary.
 
     .. math:: \mu = \max_{i \ne j} \frac{|d_i^\top d_j|}{\|d_i\| \|d_j\|}
 
@@ -48,7 +48,7 @@ def coherence(D):
     Parameters
     ----------
     D : array of shape (n_atoms, n_features)
-        Two atoms or more; those of length 0 are left out.
+        At least two non-zero atoms; zero atoms are ignored.
     """
     D = read_profiles(D, "D")
     length = np.linalg.norm(D, axis=1)
@@ -61,11 +61,12 @@ def coherence(D):
 
 
 def guaranteed_atoms(mu):
-    r"""Return up to how many atoms pursuit surely finds, at a coherence.
+    r"""Return the largest number of atoms that pursuit is guaranteed to recover.
 
     .. math:: k < \tfrac12 \Big(1 + \frac{1}{\mu}\Big)
 
-    (Tropp 2004; book: ``eq-coherence``), for exact sparsity and no noise.
+    (Tropp 2004; book: ``eq-coherence``), for exactly sparse, noiseless signals and
+    coherence `mu`.
     """
     if not 0 < mu <= 1:
         raise ValueError(f"mu must be above 0 and at most 1; got {mu!r}")
