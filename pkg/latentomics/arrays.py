@@ -1,11 +1,12 @@
-"""The two doors between NumPy and torch; nothing else in the package crosses."""
+"""The only conversions between NumPy arrays and torch tensors in the package."""
 
 import numpy as np
 import torch
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("float64", "float32")
-EXPONENTS = {torch.float64: (-1020, 1020), torch.float32: (-124, 124)}  # both ways
+# exponents e for which both 2**e and 2**-e are normal numbers
+EXPONENTS = {torch.float64: (-1020, 1020), torch.float32: (-124, 124)}
 ROUNDED_AWAY = 1e-4
 
 
@@ -31,7 +32,8 @@ def resolve_device(device):
 def as_tensor(X, *, device="auto", dtype="float64"):
     """Copy an array onto `device` as `dtype`; the caller's array is never touched.
 
-    Row by row in memory, whatever the caller's order: sums round as they run.
+    Always C-ordered, whatever the caller's order, since rounding depends on the order
+    of summation.
     """
     if dtype not in DTYPES:
         raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}")
@@ -47,10 +49,10 @@ def as_mask(mask, *, device="auto"):
 
 
 def binary_size(T, dim=None):
-    """Return the power of two next to the largest size of an entry; 1 if all are 0.
+    """Return the power of two above the largest absolute value; 1 if all are 0.
 
-    Dividing by it rounds nothing, and lets no square overflow or vanish. With `dim`,
-    the largest along it, which stays with length 1.
+    Dividing by it is exact, and keeps squares from overflowing or vanishing. With
+    `dim`, the maximum is taken along that dimension, which is kept with length 1.
     """
     kept = {} if dim is None else {"dim": dim, "keepdim": True}
     largest = T.abs().amax(**kept)
@@ -60,9 +62,9 @@ def binary_size(T, dim=None):
 
 
 def binary_unit(M, axis=None):
-    """Return what :func:`binary_size` does, of a float64 array; NaN is left out.
+    """Return :func:`binary_size` of a float64 array, ignoring NaN.
 
-    With `axis`, the largest along it, which stays with length 1.
+    With `axis`, the maximum is taken along that axis, which is kept with length 1.
     """
     sizes = np.abs(np.asarray(M, dtype="float64"))
     largest = np.nanmax(sizes, axis=axis, keepdims=axis is not None, initial=0)
@@ -71,21 +73,21 @@ def binary_unit(M, axis=None):
 
 
 def in_dtype(M, dtype):
-    """Return a float64 array as `dtype`; as it is if that would round it away."""
+    """Return a float64 array as `dtype`, or unchanged if that rounds it away."""
     return np.asarray(M, dtype="float64").astype(enough(M, dtype))
 
 
 def enough(M, dtype):
     """Return `dtype`, or "float64" where that would round a matrix away.
 
-    So it would far from 0: in float32 the neighbours of 1e6 are .06 apart. The limit
-    is a rounding of 1e-4 of the spread within columns, or of all if they have none.
-    NaN is a gap.
+    This happens far from 0: in float32 the neighbours of 1e6 are .06 apart. The
+    rounding may be at most 1e-4 of the spread within columns, or of the overall spread
+    if columns are constant. NaN is a gap.
     """
     M = np.asarray(M, dtype="float64")
     if dtype == "float64" or not M.size:
         return dtype
-    size = binary_unit(M)  # or squares overflow, or vanish
+    size = binary_unit(M)  # else squares overflow or vanish
     M = M / size
     rounding = np.finfo(dtype).eps * np.nanmax(np.abs(M), initial=0)
     spread = np.nanmean(np.nanvar(M, axis=0)) ** 0.5 or np.nanstd(M)
@@ -93,12 +95,12 @@ def enough(M, dtype):
 
 
 def as_numpy(T):
-    """Bring a tensor home: CPU, detached, own memory."""
+    """Return a detached copy of a tensor as a NumPy array."""
     return T.detach().cpu().numpy().copy()
 
 
 def randn(*shape, generator, like):
-    """Draw N(0, 1) on the CPU in float64, then move: devices start at one point."""
+    """Draw N(0, 1) on the CPU in float64, then move: all devices start alike."""
     draw = torch.randn(*shape, generator=generator, dtype=torch.float64)
     return draw.to(like)
 
@@ -110,5 +112,5 @@ def rand(*shape, generator, like):
 
 
 def generator(random_state):
-    """Return a CPU torch.Generator for a seed, a whole number from 0 up."""
+    """Return a CPU torch.Generator for a seed, a non-negative whole number."""
     return torch.Generator().manual_seed(int(random_state))

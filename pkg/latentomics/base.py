@@ -1,4 +1,4 @@
-"""What every estimator needs at its front door."""
+"""Input checks shared by all estimators, and the base of those that take gaps."""
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from latentomics.matrices import (
 )
 
 MOST_WHOLE = 2.0**63  # beyond it, int64 turns negative
-HEADROOM = 100  # how far a value on the way to the answer may exceed the data
+HEADROOM = 100  # how far an intermediate value may exceed the data
 
 
 def check_positive(**values):
@@ -37,7 +37,7 @@ def check_positive(**values):
 
 
 def check_not_negative(**values):
-    """Raise ValueError for the first value that is not a finite number from 0 up."""
+    """Raise ValueError for the first value that is not finite and non-negative."""
     for name, value in values.items():
         number = isinstance(value, int | float | np.number)
         if not number or isinstance(value, bool) or not 0 <= value < np.inf:
@@ -56,19 +56,19 @@ def check_whole(at_least=1, **values):
 
 def check_choice(name, value, allowed):
     """Raise ValueError unless `value` is one of `allowed`."""
-    if value not in tuple(allowed):  # a tuple, for a value that has no hash
+    if value not in tuple(allowed):  # a tuple, for unhashable values
         raise ValueError(f"{name} must be one of {tuple(allowed)}; got {value!r}")
 
 
-# name -> what is averaged over the entries held out; arrays and tensors alike
+# name -> mean error on the held-out entries, of an array or a tensor
 SCORES = {"mae": lambda R: abs(R).mean(), "mse": lambda R: (R * R).mean()}
 
 
 def check_size(X, dtype, name="X", *, small=True):
     """Raise ValueError for values whose squares would overflow or vanish.
 
-    One that is too large is refused; small ones are only if all are, and `small` says
-    that they matter. 0 is no size.
+    One value that is too large is refused; small values only if all are small and
+    `small` is set. Zeros are ignored.
     """
     number, sizes = np.finfo(dtype), np.abs(X)
     limit = (number.max / X.size) ** 0.5 / HEADROOM
@@ -88,7 +88,7 @@ def check_size(X, dtype, name="X", *, small=True):
 
 
 def check_kept(X, dtype, name="X"):
-    """Raise ValueError for a matrix of which `dtype` would round the answer away."""
+    """Raise ValueError if `dtype` would round away the differences in a matrix."""
     if enough(X, dtype) != dtype:
         raise ValueError(
             f"{name} must not lie too far from 0 for {dtype}, which rounds its "
@@ -98,7 +98,7 @@ def check_kept(X, dtype, name="X"):
 
 
 def check_depth(expected, depth):
-    """Raise ValueError where counts are to be drawn that int64 may not hold."""
+    """Raise ValueError if the counts to be drawn might overflow int64."""
     if not np.max(expected) < MOST_WHOLE / 2:  # a draw is at most twice as much
         raise ValueError(
             f"depth must leave fewer than 2**62 counts in a sample; got {depth!r}"
@@ -140,7 +140,7 @@ def check_truths(mask, shape, name):
 
 
 def hold_out(seen, fraction, random_state):
-    """Draw which measured entries to hold out of a fit.
+    """Draw the measured entries to hold out of a fit.
 
     Each entry of `seen` is drawn with probability `fraction`, but every row and
     every column keeps its first measured entry.
@@ -152,8 +152,8 @@ def hold_out(seen, fraction, random_state):
     Raises
     ------
     ValueError
-        If `fraction` is not at least 0 and below 1, or `random_state` not a whole
-        number from 0 up.
+        If `fraction` is negative or not below 1, or `random_state` is not a
+        non-negative whole number.
     """
     check_whole(at_least=0, random_state=random_state)
     check_not_negative(validation_fraction=fraction)
@@ -168,11 +168,11 @@ def hold_out(seen, fraction, random_state):
 
 
 def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
-    """Return `X` of `fit` or of a later call as :func:`read_matrix` does.
+    """Return `X`, of `fit` or a later call, as :func:`read_matrix` reads it.
 
-    A fit remembers the names of the columns; with ``reset=False`` they must be those
-    of the fit: in its order if they are text, as scikit-learn has it, unless
-    `any_order` says otherwise; else in any.
+    A fit stores the column names; with ``reset=False`` they must match those of the
+    fit. Text names must also have the same order, as scikit-learn requires, unless
+    `any_order` is set; other names may come in any order.
     """
     X = as_table(X)
     names, fitted = names_of(X, axis=1), getattr(model, "_column_names", None)
@@ -193,19 +193,19 @@ def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
 class GappyMatrixEstimator(BaseEstimator):
     """Base for estimators whose `X` may hold NaN for "not measured".
 
-    A subclass has the parameters `device` and `dtype`, and `_has_units` unless it
-    scales `X` before anything else.
+    A subclass has the parameters `device` and `dtype`, and sets `_has_units` to False
+    if it scales `X` before anything else.
     """
 
     _has_units = True
 
     def _read(self, X, validation=None, dtype=None):
-        """Return `X` as a tensor, the mask of entries to fit and that of those held.
+        """Return `X` as a tensor, and the masks of fitted and of held-out entries.
 
         Both masks have the shape (n, p) of `X` and mark measured entries only;
-        `validation`, the caller's boolean mask, says which of them are held out.
-        `dtype` is that of the estimator, if that does not round `X` away, but for one
-        that centres and scales first.
+        `validation`, the caller's boolean mask, marks those held out. `dtype` defaults
+        to that of the estimator unless this would round `X` away; an estimator that
+        centres and scales first passes its own.
 
         Raises
         ------
@@ -228,19 +228,19 @@ class GappyMatrixEstimator(BaseEstimator):
         return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
 
     def _checked(self, X):
-        """Return `X` as an array, once nothing is wrong with it."""
+        """Check `X` and return it as an array."""
         X = read_features(self, X, gaps=True)
         check_lines(~np.isnan(X), "a measured entry")
         return X
 
     def _draw_validation(self, seen):
-        """Choose entries to hold out where the caller names none: here, none."""
+        """Choose the entries to hold out if the caller does not: here, none."""
         return np.zeros(seen.shape, bool)
 
     def _store(self, L, spikes=None):
         """Set what every denoiser learns: `low_rank_`, `corrected_`, `kept_`.
 
-        `spikes` is what the low rank does not explain and the output gives back.
+        `spikes` is the part beyond the low rank that the output restores.
         """
         self.low_rank_ = self._rounded(L)
         if spikes is None:
@@ -252,7 +252,7 @@ class GappyMatrixEstimator(BaseEstimator):
         self.corrected_ = self.low_rank_ + self.sparse_
 
     def _rounded(self, T):
-        """Return a tensor as an array of `dtype`, if that can hold it."""
+        """Return a tensor as an array of `dtype`, unless that rounds it away."""
         return in_dtype(as_numpy(T), self.dtype)
 
     def __sklearn_tags__(self):

@@ -1,4 +1,4 @@
-"""The door for data: any matrix becomes an array of floats, named tables one order."""
+"""Reading matrices as arrays of floats, and aligning named tables."""
 
 from decimal import Decimal
 from numbers import Real
@@ -17,9 +17,9 @@ def read_matrix(X, name="X", *, gaps=False):
         Numbers of any type, those of pandas and pyarrow included; NaN, NA, None and
         masked entries are gaps.
     name : str, default="X"
-        What the argument is called, for messages.
+        Name of the argument, for messages.
     gaps : bool or None, default=False
-        Whether gaps are allowed; None leaves infinite values to the caller too.
+        Whether gaps are allowed; None allows infinite values too.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_matrix(X, name="X", *, gaps=False):
 
 
 def as_table(X, name="X"):
-    """Return a table as it is, anything else as an array, if its rows let it."""
+    """Return a table unchanged, anything else as an array if its rows allow it."""
     check_dense(X, name)
     if isinstance(X, pd.DataFrame | pd.Series) or X is None or isinstance(X, str):
         return X
@@ -45,14 +45,14 @@ def as_table(X, name="X"):
     if not hasattr(X, "shape"):
         try:
             array = np.asarray(X)
-        except ValueError:  # rows of unequal lengths, which check_shape refuses well
+        except ValueError:  # rows of unequal lengths: check_shape reports them
             return X
         X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
     return X if np.ndim(X) else X[()]
 
 
 def check_dense(X, name="X"):
-    """Raise ValueError for a sparse array, of which 0 and "not measured" look alike."""
+    """Raise ValueError for a sparse array, where 0 and "not measured" look alike."""
     if sparse.issparse(X):
         raise ValueError(
             f"{name} must be dense; got a sparse {type(X).__name__} "
@@ -61,7 +61,7 @@ def check_dense(X, name="X"):
 
 
 def unmasked(X):
-    """Return a masked array with NaN where it is masked, anything else as it is."""
+    """Return a masked array with NaN where masked, anything else unchanged."""
     if not np.ma.isMaskedArray(X):
         return X
     if not np.ma.is_masked(X):
@@ -70,7 +70,7 @@ def unmasked(X):
 
 
 def as_truths(mask, name):
-    """Return a mask as an array; one of pandas' own types without a gap as bool."""
+    """Return a mask as an array; one from pandas becomes bool if it has no gaps."""
     check_dense(mask, name)
     array = np.asarray(unmasked(mask))
     if not isinstance(mask, pd.DataFrame | pd.Series) or array.dtype == bool:
@@ -81,7 +81,7 @@ def as_truths(mask, name):
 
 
 def as_objects(labels):
-    """Return labels as an array of objects, which keeps whole numbers beside a gap."""
+    """Return labels as an array of objects, so whole numbers stay so beside a gap."""
     if np.ma.isMaskedArray(labels):
         labels = np.where(np.ma.getmaskarray(labels), None, labels.data.astype(object))
     return np.asarray(labels, dtype=object)
@@ -114,10 +114,10 @@ def check_shape(X, name="X"):
         ) from None
     if len(shape) != 2:
         got = f"shape {shape}" if shape else repr(X)
-        if len(shape) == 1:  # as scikit-learn says it
+        if len(shape) == 1:  # scikit-learn's wording
             got += f". Reshape your data: {name}[None] is one sample"
         raise ValueError(f"{name} must be a matrix, rows = samples; got {got}")
-    if 0 in shape:  # the end of it is as scikit-learn's checks want it
+    if 0 in shape:  # scikit-learn's checks expect this ending
         raise ValueError(
             f"{name} must have a row and a column; got {shape[0]} sample(s) and "
             f"{shape[1]} feature(s) (shape={shape}) while a minimum of 1 is required."
@@ -125,7 +125,7 @@ def check_shape(X, name="X"):
 
 
 def check_unique(X, name="X"):
-    """Raise ValueError for a name that a table has twice; arrays have none."""
+    """Raise ValueError if a table repeats a name; arrays have none."""
     for axis, what in enumerate(("row", "column")):
         labels = names_of(X, axis)
         if labels is not None:
@@ -142,7 +142,7 @@ def _check_unique(labels, name, what):
 
 
 def check_finite(X, name="X", *, gaps=True):
-    """Raise ValueError for an infinite entry of an array, or a gap if none may be."""
+    """Raise ValueError for an infinite entry, or for a gap unless `gaps` is true."""
     wrong = np.argwhere(np.isinf(X) if gaps else ~np.isfinite(X))
     if len(wrong):
         row, column = (int(i) for i in wrong[0])
@@ -206,38 +206,38 @@ def _may_be_a_number(cell):
     if isinstance(cell, Real | Decimal | np.bool_):
         return True
     if not pd.api.types.is_scalar(cell):
-        return True  # float() refuses it in words that scikit-learn's checks want
+        return True  # float() then raises the error that scikit-learn's checks expect
     return cell is None or cell is pd.NA
 
 
 def names_of(table, axis=0):
-    """Return the names of the rows (0) or columns (1) of a table; None without any."""
+    """Return the row (0) or column (1) names of a table, or None if it has none."""
     if isinstance(table, pd.DataFrame) or (isinstance(table, pd.Series) and not axis):
         return table.axes[axis]
     return None
 
 
 def aligned(table, names, *, name, by, axis=0):
-    """Return the lines of a table in the order that another argument names them.
+    """Return the rows or columns of a table in the order of another input's names.
 
-    The rule for any two named inputs: the same names are brought into the order of
-    the first input, other names are refused. Lines go by position if one input has no
-    names, or only pandas' own, 0 to n - 1, which the other does not use.
+    The rule for any two named inputs: both must have the same names, which are put in
+    the order of the first input. They are matched by position if one input has no
+    names, or only pandas' default names, 0 to n - 1, which the other does not use.
 
     Parameters
     ----------
     table : DataFrame, Series or anything without names
     names : Index, array of names or None
-        The order wanted, as :func:`names_of` tells it.
+        The order wanted, from :func:`names_of`.
     name, by : str
-        What the two inputs are called, for messages.
+        Names of the two inputs, for messages.
     axis : {0, 1}, default=0
         Whether `names` are those of the rows or of the columns of `table`.
 
     Raises
     ------
     ValueError
-        If a name is missing, unexpected or there twice.
+        If a name is missing, unexpected or repeated.
     """
     own = names_of(table, axis)
     if own is None or names is None:
@@ -273,7 +273,7 @@ def chosen(table, names, name, axis=0):
 
 
 def aligned_like(table, like, *, name, by="X", axes=(0, 1)):
-    """Return a table with rows and columns in the order of those of another."""
+    """Return a table with its rows and columns in the order of another table."""
     check_dense(like, by)
     table = as_table(table, name)
     for axis in axes:
@@ -282,12 +282,12 @@ def aligned_like(table, like, *, name, by="X", axes=(0, 1)):
 
 
 def _plain(names):
-    """Return names as objects, so that those of two kinds of index compare."""
+    """Return names as objects, so that two kinds of index can be compared."""
     return pd.Index(list(names), dtype=object, tupleize_cols=False)
 
 
 def _counted(names):
-    """Whether names are 0 to n - 1, as pandas gives them to what has none."""
+    """Whether names are pandas' defaults, 0 to n - 1."""
     return all(
         isinstance(label, int | np.integer)
         and not isinstance(label, bool)

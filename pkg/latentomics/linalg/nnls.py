@@ -5,32 +5,32 @@ from scipy import optimize
 
 from latentomics.arrays import as_numpy, as_tensor, binary_size
 
-SWEEPS = 20  # of coordinate descent between two attempts to end exactly
+SWEEPS = 20  # of coordinate descent before each attempt at an exact solution
 ROUNDS = 10
-PIVOTS = 10  # attempts to end exactly; entries that are wrong change sides
+PIVOTS = 10  # exchanges of wrong entries within one such attempt
 CHUNK = 2**22  # entries of the small systems solved at once
 
 
 def nnls(X, S):
-    r"""Return how much of each row of `S` each row of `X` holds.
+    r"""Return the non-negative weights of the rows of `S` in each row of `X`.
 
     .. math:: \arg\min_{E \ge 0} \|X - E S\|_F^2
 
-    (book: ``eq-nnls``). Coordinate descent finds which entries are above 0; then each
-    row of E is the least-squares solution on these, if it passes the conditions of an
-    optimum, and goes on descending if not, or is left to SciPy in the end.
+    (book: ``eq-nnls``). Coordinate descent finds the positive entries; each row of E is
+    then solved by least squares on these. Rows that fail the optimality conditions
+    descend further, and SciPy solves those that still fail at the end.
 
     Parameters
     ----------
     X : tensor of shape (N, M)
     S : tensor of shape (K, M)
-        Rows that are 0 get 0.
+        Zero rows get weight 0.
 
     Returns
     -------
     tensor of shape (N, K)
     """
-    units = binary_size(X, 1), binary_size(S, 1)  # or squares overflow, or vanish
+    units = binary_size(X, 1), binary_size(S, 1)  # else squares overflow or vanish
     X, S = X / units[0], S / units[1]
     size = S.norm(dim=1, keepdim=True).clamp(min=torch.finfo(S.dtype).tiny)
     gram, target = (S / size) @ (S / size).T, (S / size) @ X.T
@@ -52,14 +52,14 @@ def nnls(X, S):
 
 
 def _one_by_one(X, S):
-    """Return what SciPy says: signatures all but equal need its orderly exchanges."""
+    """Solve by SciPy: nearly equal signatures need its one-at-a-time exchanges."""
     X, S = as_numpy(X), as_numpy(S)
     found = [optimize.nnls(S.T, x, maxiter=100 * len(S))[0] for x in X]
     return as_tensor(found, device="cpu")
 
 
 def _exact(gram, b, E):
-    """Solve on the entries above 0; return what is better, and where it is right."""
+    """Solve on the positive entries; return the new `E`, and where it is optimal."""
     size = max(1, CHUNK // gram.numel())
     parts = [
         _exact_chunk(gram, part, now)
@@ -83,7 +83,7 @@ def _exact_chunk(gram, b, E):
 
 
 def _solved_on(gram, b, alive):
-    """Solve on the entries `alive` (N, K), the others 0; collinear ones share."""
+    """Solve on the entries `alive` (N, K), others 0; collinear ones share weight."""
     both = alive[:, :, None] & alive[:, None, :]
     eye = torch.eye(len(gram)).to(gram)
     ridge = 10 * torch.finfo(gram.dtype).eps

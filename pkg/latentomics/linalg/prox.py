@@ -21,7 +21,7 @@ def huber(R, bound):
 
     .. math:: h(r) = \tfrac12 r^2 \ (|r| \le b), \quad b|r| - \tfrac12 b^2 \ (|r| > b)
 
-    It is the least of :math:`\tfrac12 (r - s)^2 + b|s|` over s, and its slope is
+    It is the minimum of :math:`\tfrac12 (r - s)^2 + b|s|` over s, and its slope is
     ``clip(R, bound)``.
     """
     inside = clip(R, bound)
@@ -31,15 +31,15 @@ def huber(R, bound):
 def trimmed(R, bound):
     r"""Squared loss that stops growing at `bound`: :math:`\tfrac12\min(r^2, b^2)`.
 
-    Beyond the bound its slope is 0: such an entry is left alone.
+    Beyond the bound its slope is 0: such an entry has no influence.
     """
     return R.square().clamp(max=bound**2) / 2
 
 
 def trimmed_slope(R, bound):
-    """Slope of :func:`trimmed`: the residual inside `bound`, 0 from there on.
+    """Slope of :func:`trimmed`: the residual inside `bound`, 0 elsewhere.
 
-    The rule for going back through a clip, which passes inside its ends only, is this
-    in one pass over memory; a choice by mask takes several.
+    The backward pass of a clip computes just this in one pass over memory; a mask takes
+    several.
     """
     return torch.ops.aten.hardtanh_backward(R, R, -bound, bound)

@@ -1,10 +1,10 @@
-"""The nearest point of the simplex, for many vectors at once."""
+"""Projection onto the simplex, for many vectors at once."""
 
 import torch
 
 
 def project_simplex(V):
-    r"""Return the nearest point of each row on the simplex.
+    r"""Return the point of the simplex nearest to each row.
 
     .. math:: \arg\min_{s \ge 0,\ \sum_m s_m = 1} \|s - v\|^2 = (v - \theta)_+
 
@@ -19,11 +19,11 @@ def project_simplex(V):
     -------
     tensor of shape (..., M)
     """
-    V = V - V.amax(dim=-1, keepdim=True)  # the same answer, and 1 is never lost in it
+    V = V - V.amax(dim=-1, keepdim=True)  # same answer, and 1 is never rounded away
     falling = V.sort(dim=-1, descending=True).values
     excess = falling.cumsum(dim=-1) - 1
     place = torch.arange(1, V.shape[-1] + 1).to(V)
-    # theta if the m largest stay above 0: the largest such m is the right one
+    # theta if the m largest stay positive: take the largest such m
     stay = (falling * place > excess).sum(dim=-1, keepdim=True)
     theta = excess.gather(-1, stay - 1) / stay
     return (V - theta).clamp(min=0)

@@ -6,7 +6,7 @@ from latentomics.arrays import binary_size, randn
 
 # The eigenvalues of M'M are off by eps * s_max^2, so a singular value of eps^(1/4)
 # of the largest has lost a quarter of its digits. A `lam` below that (1e-4 in
-# float64, 2e-2 in float32) takes the slower road through the full SVD.
+# float64, 2e-2 in float32) therefore uses the full SVD, which is slower.
 GRAM_POWER = 1 / 4
 
 
@@ -25,12 +25,12 @@ def svt(M, lam):
     ----------
     M : tensor of shape (n, p)
     lam : float
-        Not negative, in the units of `M`.
+        Non-negative, in the units of `M`.
     """
     n, p = M.shape
     if n < p:
         return svt(M.T, lam).T
-    size = binary_size(M)  # or squares overflow, or vanish
+    size = binary_size(M)  # else squares overflow or vanish
     M, lam = M / size, lam / size
     squares, V = torch.linalg.eigh(M.T @ M)
     s = squares.clamp(min=0).sqrt()
@@ -48,7 +48,7 @@ def nuclear_norm(M):
 
 
 def randomized_svd(M, rank, *, generator, oversample=10, n_power=4):
-    """Leading singular triplets from a few random looks at `M`.
+    """Leading singular triplets of `M` by random projection.
 
     Algorithms 4.4 and 5.1 of [1]: draw a random subspace, turn it towards the
     leading directions by `n_power` passes, and take the SVD inside it.
@@ -57,14 +57,13 @@ def randomized_svd(M, rank, *, generator, oversample=10, n_power=4):
     ----------
     M : tensor of shape (n, p)
     rank : int
-        How many triplets, 1 to min(n, p).
+        Number of triplets, 1 to min(n, p).
     generator : torch.Generator
         From :func:`latentomics.arrays.generator`.
     oversample : int, default=10
         Extra directions drawn for safety.
     n_power : int, default=4
-        Passes; each raises the gap between wanted and unwanted values to one
-        more square.
+        Power iterations; each adds 2 to the exponent of the singular values.
 
     Returns
     -------
@@ -84,7 +83,7 @@ def randomized_svd(M, rank, *, generator, oversample=10, n_power=4):
         raise ValueError(f"rank must be between 1 and {min(n, p)}; got {rank!r}")
     width = min(rank + oversample, n, p)
     Q = torch.linalg.qr(M @ randn(p, width, generator=generator, like=M)).Q
-    for _ in range(n_power):  # re-orthogonalised, or small directions round away
+    for _ in range(n_power):  # re-orthogonalised, else small directions round away
         Q = torch.linalg.qr(M.T @ Q).Q
         Q = torch.linalg.qr(M @ Q).Q
     U, s, Vh = torch.linalg.svd(Q.T @ M, full_matrices=False)

@@ -1,18 +1,18 @@
-"""Which point of a grid to take: a rule that the last bit of an error cannot turn."""
+"""Choosing a point of a grid by a rule that rounding cannot change."""
 
 import numpy as np
 import pandas as pd
 
-MARGIN = 1e-6  # of the least error; far above rounding, far below any digit shown
+MARGIN = 1e-6  # relative; far above rounding, far below any digit shown
 
 
 def first_near_best(errors):
-    r"""Return the first point whose error is all but the least.
+    r"""Return the first point whose error is within a millionth of the lowest.
 
     .. math:: \min \{k : E_k \le \min_j E_j + 10^{-6} |\min_j E_j|\}
 
-    Rounding decides nothing among points that are equally good: a grid lists the
-    simplest model, or the largest penalty, first, and that one is taken.
+    Rounding does not decide ties: they go to the first point, and grids list the
+    simplest model, or the largest penalty, first.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def first_near_best(errors):
     Raises
     ------
     ValueError
-        If an error is NaN, or none of a column is finite; an infinite one is never
+        If an error is NaN, or a column has no finite error; an infinite error is never
         chosen.
     """
     errors = _read(errors)
@@ -35,15 +35,15 @@ def first_near_best(errors):
 
 
 def reaches(scores, bound):
-    """Say which scores are at least `bound`, a millionth of it short at most."""
+    """Return which scores are at least `bound`, to within a millionth of it."""
     return scores >= bound - MARGIN * np.abs(bound)
 
 
 def edge_distance(errors):
-    """Return how far the nearest error is from the edge of the rule.
+    """Return the distance of the nearest error from the threshold of the rule.
 
-    Where this is above ten times the rounding of the errors, relative to them, no
-    other processor chooses another point.
+    If this exceeds ten times the relative rounding of the errors, every processor
+    chooses the same point.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def edge_distance(errors):
 
 
 def _read(errors):
-    """Return errors as an array of floats, once all of them can be compared."""
-    cells = np.asarray(errors, dtype=object)  # where NA of pandas may be among them
+    """Return errors as an array of floats, after checking them."""
+    cells = np.asarray(errors, dtype=object)  # may hold pandas' NA
     errors = np.where(pd.isna(cells), np.nan, cells).astype("float64")
     if errors.ndim == 0 or not len(errors):
         raise ValueError(f"errors must be of one point or more; got {errors!r}")

@@ -1,4 +1,4 @@
-"""Clusters whose ties have a rule, and how well clusters agree with known groups."""
+"""Clustering with a rule for ties, and agreement of clusters with known groups."""
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
@@ -9,7 +9,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from latentomics.arrays import binary_unit
 from latentomics.matrices import aligned_like, as_labels
 
-DECIMALS = 10  # of distances, as a share of the largest
+DECIMALS = 10  # of distances, relative to the largest
 
 
 def clustering_accuracy(labels_true, labels_pred):
@@ -17,17 +17,17 @@ def clustering_accuracy(labels_true, labels_pred):
 
     .. math:: \max_\pi \frac1n \sum_i \mathbf 1[\pi(\hat y_i) = y_i]
 
-    over all ways :math:`\pi` to give each cluster a group of its own (book:
-    ``eq-clustering-accuracy``); the Hungarian method [1] finds the best of them.
+    over all one-to-one matchings :math:`\pi` of clusters to groups (book:
+    ``eq-clustering-accuracy``); the Hungarian method [1] finds the best one.
 
     Parameters
     ----------
     labels_true : array of shape (n,)
         The group of each item.
     labels_pred : array of shape (n,)
-        The cluster of each item; the names need not be those of the groups, nor
-        their number. An item of a cluster without a group counts as wrong.
-        Items of two named lists are matched by name.
+        The cluster of each item; names and number of the clusters may differ from those
+        of the groups. Items of an unmatched cluster count as wrong. Items of two named
+        lists are matched by name.
 
     Returns
     -------
@@ -58,10 +58,10 @@ def clustering_accuracy(labels_true, labels_pred):
 
 
 def ward_tree(points):
-    """Return the tree of Ward's method, with ties that rounding does not decide.
+    """Return the tree of Ward's method, with ties not decided by rounding.
 
-    Distances that agree to ten digits of the largest are equal, and of equal pairs the
-    first is joined. Points on axes of their own, say, are all equally far apart.
+    Distances that agree to ten digits of the largest are ties, and the first pair is
+    joined. One-hot points, for example, are all equally far apart.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def ward_tree(points):
     ndarray of shape (n_points - 1, 4)
         As :func:`scipy.cluster.hierarchy.linkage` returns it.
     """
-    size = binary_unit(points)  # a power of 2 rounds nothing; or squares overflow
+    size = binary_unit(points)  # a power of 2, so exact; else squares overflow
     distances = pdist(points / size)
     unit = binary_unit(distances)
     tree = linkage(np.round(distances / unit, DECIMALS), method="ward")

@@ -15,7 +15,7 @@ class SpearmanMatrix:
     """Every column of A against every column of B, each an array (p_A, p_B)."""
 
     rho: np.ndarray  # correlation; NaN with fewer than 3 common rows or no spread
-    pvalue: np.ndarray  # two-sided, of no correlation; NaN where rho is
+    pvalue: np.ndarray  # two-sided, of the null of no correlation; NaN where rho is
     n: np.ndarray  # common rows
 
 
@@ -31,7 +31,7 @@ def spearman_matrix(A, B):
     ----------
     A : array of shape (n, p_A)
     B : array of shape (n, p_B)
-        The same rows, of two tables in any order; NaN marks a gap.
+        The same rows as `A`, matched by name if both are tables; NaN marks a gap.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def spearman_matrix(A, B):
     Raises
     ------
     ValueError
-        If `A` and `B` are not matrices with equally many rows.
+        If `A` and `B` are not matrices with the same number of rows.
     """
     B = aligned_like(B, A, name="B", by="A", axes=[0])
     A, B = read_matrix(A, "A", gaps=True), read_matrix(B, "B", gaps=True)
@@ -72,7 +72,7 @@ def _one_against_all(a, B):
     scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
     usable = (n >= 3) & (scale > 0)
     rho = np.full(n.shape, np.nan)
-    # rounding may leave 1 + 1e-16, of which the t statistic has no root
+    # rounding may leave 1 + 1e-16, which would make the t statistic NaN
     rho[usable] = np.clip((x * y).sum(axis=0)[usable] / scale[usable], -1, 1)
     return rho, n
 
@@ -83,7 +83,8 @@ def matched_auroc(rho):
     Parameters
     ----------
     rho : array of shape (p, p)
-        Matched pairs on the diagonal, or of one name in a table; NaN is left out.
+        Matched pairs on the diagonal, or under the same name in a table; NaN is
+        ignored.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which groups hold more hits than chance puts there."""
+"""Which groups hold more hits than expected by chance."""
 
 from dataclasses import dataclass
 
@@ -14,22 +14,22 @@ class Enrichment:
     """One test per list of hits and group; every array is (n_lists, n_groups)."""
 
     hits: np.ndarray  # hits inside the group
-    expected: np.ndarray  # how many of them chance would put there
-    pvalue: np.ndarray  # of so many or more
+    expected: np.ndarray  # hits expected by chance
+    pvalue: np.ndarray  # of at least as many hits
     qvalue: np.ndarray  # Benjamini-Hochberg over all tests of the table
 
 
 def enrichment(hits, groups, universe=None):
     r"""Test every list of hits against every group (hypergeometric, one-sided).
 
-    Of N items in the universe, K belong to the group and n are hits; if the hits
-    were drawn blindly, k or more of them would fall into the group with probability
+    Of N items in the universe, K belong to the group and n are hits; if the hits were
+    drawn at random, k or more of them would fall into the group with probability
 
     .. math::
         P(X \ge k) = \sum_{j \ge k} \binom{K}{j} \binom{N-K}{n-j} \Big/ \binom{N}{n}
 
-    All tests count for the Benjamini-Hochberg correction [1], those without a single
-    hit too: leaving them out would be choosing the tests by their result.
+    The Benjamini-Hochberg correction [1] counts all tests, even those without a hit:
+    leaving them out would select tests by their result.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def enrichment(hits, groups, universe=None):
 def hypergeometric_tail(k, N, K, n):
     """Return P(X >= k) for n draws of N items, K of them marked; arrays broadcast.
 
-    The first term comes from log-factorials, the following ones from their ratio,
-    so that thousands of tests run at once.
+    The first term comes from log-factorials, the others from ratios of successive
+    terms, so that thousands of tests run at once.
     """
     k, N, K, n = np.broadcast_arrays(*(np.asarray(v, float) for v in (k, N, K, n)))
     j = np.maximum(k, n + K - N).clip(min=0)  # fewer cannot happen
@@ -104,7 +104,7 @@ def _log_choose(a, b):
 
 
 def boolean_matrix(array, name):
-    """Return a mask as a boolean array of two axes, or raise ValueError."""
+    """Return a mask as a boolean matrix, or raise ValueError."""
     array = as_truths(array, name)
     if array.ndim != 2 or array.dtype != bool:
         raise ValueError(

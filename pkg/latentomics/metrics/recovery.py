@@ -1,4 +1,4 @@
-"""How well planted spikes are found again."""
+"""How well planted spikes are recovered."""
 
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
@@ -17,8 +17,8 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Parameters
     ----------
     D, L_hat, S_true : arrays of shape (n, p)
-        Noisy data, estimated low rank, planted spikes, all in one unit; tables are
-        matched to `D` by the names of rows and columns.
+        Noisy data, estimated low rank, planted spikes, all in the same unit; tables are
+        matched to `D` by row and column names.
     seen, block : boolean arrays of shape (n, p)
         Entries that were fitted; entries that belong to a planted block.
     eta : float
@@ -27,8 +27,8 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Returns
     -------
     dict
-        `re` (residual error): seen entries flagged wrongly, either way.
-        `ibre` (in-block residual error): those of them in `block`. A block holds
+        `re` (residual error): seen entries wrongly flagged or missed.
+        `ibre` (in-block residual error): those in `block`. A block holds
         spikes only, so it counts misses: flagging everything scores 0.
         `precision`, `f1`: of the flags, on all seen entries.
         `recall`: share of the seen *block* entries that are flagged. It is not the
@@ -37,7 +37,7 @@ def spike_scores(D, L_hat, S_true, *, seen, block, eta):
     Raises
     ------
     ValueError
-        If the five arrays are not of one shape, a value is NaN, or a mask not boolean.
+        If the five arrays differ in shape, a value is NaN, or a mask is not boolean.
     """
     L_hat, S_true, seen, block = (
         aligned_like(table, D, name=name, by="D")
