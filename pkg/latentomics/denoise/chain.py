@@ -1,4 +1,4 @@
-"""A product of matrices M1 M2 ... MN: its starts, its value, its gradient."""
+"""A product of matrices M1 M2 ... MN: its start, value and gradient."""
 
 import torch
 
@@ -10,12 +10,12 @@ INITS = ("balanced", "gaussian", "uniform", "identity")
 def start_factors(sizes, init, scale, generator):
     """Draw factors of shapes (sizes[i], sizes[i + 1]), float64 on the CPU.
 
-    "balanced" draws orthonormal factors. While no inner size exceeds the longer outer
-    one, no direction of the product starts ahead: all its singular values are `scale`;
-    beyond, a wide factor is not orthonormal on both sides, and they spread below
-    `scale`. "identity" does so without chance.
-    "gaussian" gives every entry the standard deviation `scale` (the start of the
-    paper), "uniform" the same from a flat distribution.
+    "balanced" draws orthonormal factors. If no inner size exceeds the larger outer one,
+    all singular values of the product equal `scale`, so no direction starts ahead;
+    otherwise a wide factor is not orthonormal on both sides, and they spread below
+    `scale`. "identity" is the same without randomness. "gaussian" draws entries with
+    standard deviation `scale` (as in the paper), "uniform" from a uniform distribution
+    of the same standard deviation.
     """
     like = torch.empty(0, dtype=torch.float64)
     shapes = list(zip(sizes, sizes[1:], strict=False))
@@ -38,8 +38,8 @@ def start_factors(sizes, init, scale, generator):
 def tails(factors):
     """Return the products of all factors from the i-th on, i = 0, 1, ...
 
-    Multiplied from the right, which is cheap where the last size is the smallest:
-    every intermediate has only so many columns.
+    Multiplied from the right, which is cheap if the last size is the smallest, since
+    every intermediate product has that many columns.
     """
     products = [factors[-1]]
     for M in reversed(factors[:-1]):
@@ -48,7 +48,7 @@ def tails(factors):
 
 
 def in_one_piece(factors):
-    """Copy tensors into a flat one; return it, and them as its views."""
+    """Copy tensors into one flat tensor; return it and its views in their shapes."""
     flat = torch.cat([M.reshape(-1) for M in factors])
     parts = flat.split([M.numel() for M in factors])
     return flat, [part.view(M.shape) for part, M in zip(parts, factors, strict=True)]
@@ -67,7 +67,7 @@ def chain_gradient(factors, products, G, out=None):
         From :func:`tails`.
     G : tensor of shape (n, p)
     out : list of tensor, optional
-        Where to write them; shapes as of `factors`.
+        Where to write the gradients; shapes as in `factors`.
     """
     out = [torch.empty_like(M) for M in factors] if out is None else out
     for M, after, into in zip(factors, products[1:], out, strict=False):

@@ -33,25 +33,25 @@ from latentomics.denoise.scaling import (
     rounding,
 )
 
-BOUNDED = ("huber", "trimmed")  # the losses that eta concerns
+BOUNDED = ("huber", "trimmed")  # the losses that use eta
 ETA_UNITS = ("scaled", "noise")
-LARGEST_ETA = 1e15  # its square is still a number in float32
-ROUNDING = 8  # what rounding leaves of an entry, in units of the precision
+LARGEST_ETA = 1e15  # its square is still finite in float32
+ROUNDING = 8  # rounding error of an entry, in units of the precision
 
 
 @dataclass
 class Fitted:
-    """A trained matrix, with what is needed to go on from it; tensors (n, p)."""
+    """A fitted matrix and what later steps need; tensors of shape (n, p)."""
 
     X: torch.Tensor  # as given, NaN in the gaps
-    seen: torch.Tensor  # bool: the measured entries, held out ones too
+    seen: torch.Tensor  # bool: the measured entries, held-out ones included
     L: torch.Tensor  # in the units of X
     units: Units
-    change: torch.Tensor | None  # largest in one iteration, where it was followed
+    change: torch.Tensor | None  # largest in one iteration, if tracked
 
 
 class DeepFactorizationBase(GappyMatrixEstimator):
-    """What the two deep factorizations share: the checks and the training."""
+    """Checks and training shared by the two deep factorizations."""
 
     @property
     def _has_units(self):
@@ -106,7 +106,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         bound = self._bound(X[fitted], loss, run)
         runs = [run(k, bound, abrupt=abrupt) for k in range(self.n_starts)]
         L = sum(tails(run.best)[0] for run in runs) / len(runs)
-        dust = ROUNDING * rounding(X, size)  # less is no noise
+        dust = ROUNDING * rounding(X, size)  # anything less is rounding
         self.noise_ = float(torch.maximum(noise_level((X - L)[fitted]), dust))
         best = min(runs, key=lambda run: min(run.errors))
         self._learn(best, turned)
@@ -116,7 +116,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         return Fitted(measured, seen, units.undo(L), units, change)
 
     def _bound(self, R, loss, run):
-        """Return the rule of the bound of `loss`, with `R` the residuals of 0."""
+        """Return the rule for the bound of `loss`; `R` holds the residuals of L = 0."""
         if loss not in BOUNDED:
             return fixed_bound(None)
         self._check_eta()
@@ -136,7 +136,7 @@ class DeepFactorizationBase(GappyMatrixEstimator):
         return [M.to(X).contiguous() for M in start]
 
     def _learn(self, run, turned):
-        """Keep what a run has learned."""
+        """Store the results of a run."""
         self.trace_ = run.trace
         self.validation_error_ = np.array(run.errors if run.held.any() else [])
         factors = [M.T for M in reversed(run.best)] if turned else run.best
@@ -160,11 +160,11 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         \sum_\Omega \rho(Z - M_1 M_2 \cdots M_N)
         + \frac{\mu}{2} \sum_i \|M_i\|_F^2
 
-    Z is X in scaled units (see `scale`), and :math:`\Omega` holds the measured
-    entries that are not held out. No rank is set: full-gradient descent from a small
-    start finds one pattern after the other, strongest first, and stopping early keeps
-    the rank low [1] (book:
-    ``eq-deep-factorization``). Entries held out of the fit say when to stop.
+    Z is X in scaled units (see `scale`), and :math:`\Omega` holds the measured entries
+    that are not held out. No rank is set: full-gradient descent from a small start
+    finds one pattern after the other, strongest first, and stopping early keeps the
+    rank low [1] (book: ``eq-deep-factorization``). Held-out entries decide when to
+    stop.
 
     Parameters
     ----------
@@ -176,18 +176,16 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     eta : float, default=2.0
         Bound of the Huber and the trimmed loss, in scaled units (see `scale`).
     eta_unit : {"scaled", "noise"}, default="scaled"
-        What `eta` counts: scaled units; or robust standard deviations of the
-        residuals, :math:`1.4826\,\mathrm{med}|r|`, so that a rule such as 2.5 serves
-        any data (book: ``eq-noise-units``). A first fit measures them, its bound
-        moving along; those that count keep the bound, but never trim more than a
-        fifth of the entries.
+        Units of `eta`: scaled units, or robust standard deviations of the residuals,
+        :math:`1.4826\,\mathrm{med}|r|`, so that one value such as 2.5 suits any data
+        (book: ``eq-noise-units``). A first fit with a moving bound measures them; the
+        final fits keep that bound, but never trim more than a fifth of the entries.
     scale : {"mad", None, "raw"}, default="mad"
         "mad" centres each column by its median and divides it by 1.4826 times its
-        median absolute deviation, so that `eta` counts robust standard deviations;
-        None only subtracts the median of all entries: `eta` is in the units of `X`,
-        and so are `init_scale` and `learning_rate`, whose defaults suit entries
-        between 0.01 and 10.
-        "raw" takes `X` as it is, as the paper does.
+        median absolute deviation, so that `eta` counts robust standard deviations; None
+        only subtracts the median of all entries: `eta`, `init_scale` and
+        `learning_rate` are then in the units of `X`, and the defaults of the last two
+        suit entries between 0.01 and 10. "raw" leaves `X` unchanged, as the paper does.
         A robust standard deviation is the spread of a drug *between* lines, which can
         be far larger than its noise; where noise is known, None is the better choice.
     init : {"balanced", "gaussian", "uniform", "identity"}, default="balanced"
@@ -200,44 +198,44 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         Both use the full gradient; "sgd" has momentum 0.9.
     learning_rate : float, default=3e-4
     weight_decay : float, default=0.0
-        :math:`\mu`, from 0 up.
+        :math:`\mu \ge 0`.
     validation_fraction : float, default=0.1
-        Share of the measured entries held out where `fit` is not told which. With 0
+        Share of the measured entries held out if `fit` gets no `validation`. With 0,
         the training objective decides when to stop.
     scoring : {"mae", "mse"}, default="mae"
-        Mean absolute or mean squared error on the entries held out. The squared one
+        Mean absolute or mean squared error on the held-out entries. The squared error
         rewards a fit that bends towards a few large spikes.
     patience, look_every : int, default=10, 20
-        Stop once the validation error improved by at most `tol` over `patience`
-        looks, one look every `look_every` iterations.
+        Stop once the validation error has improved by at most `tol` over `patience`
+        looks, one every `look_every` iterations.
     tol : float, default=1e-4
-        Share of the error; no units.
+        Relative to the error; no units.
     max_iter : int, default=5000
     n_starts : int, default=1
-        Fits from so many starts and takes the mean of their products. What differs
-        between starts is the error of a start, and a mean has less of it.
+        Number of random starts; their products are averaged, which reduces the error
+        that differs between starts.
     random_state : int, default=0
-        Seed of the (first) start and of the entries held out.
+        Seed of the (first) start and of the held-out entries.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float32"
 
     Attributes
     ----------
     low_rank_ : ndarray of shape (n_samples, n_features)
-        The product with the lowest validation error, in the units of `X`; the mean
-        of one such product from each start.
+        The product with the lowest validation error, in the units of `X`; with several
+        starts, the mean of one such product per start.
     corrected_ : ndarray of shape (n_samples, n_features)
-        The same: this method replaces every entry.
+        Same as `low_rank_`: this method replaces every entry.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Nowhere true.
+        All False.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units. With several starts these, `validation_error_` and
-        `trace_` are those of the start with the lowest validation error.
+        M1 ... MN, in scaled units. With several starts, `factors_`, `validation_error_`
+        and `trace_` are those of the start with the lowest validation error.
     noise_ : float
         Robust standard deviation of the residuals of the fitted entries, in scaled
         units.
     validation_error_ : ndarray of shape (n_looks,)
-        The `scoring` error on the entries held out at each look, in scaled units.
+        The `scoring` error on the held-out entries at each look, in scaled units.
     trace_ : Trace
         Objective (in scaled units) and gap at each look, iterations until it stopped,
         and why. The factors are those of the best look, which may come earlier.
@@ -245,7 +243,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed, `X` with a row or a column
+        In `fit`: a parameter outside its allowed range, `X` with a row or a column
         without data, or an `eta` that trims over half of the entries at the start.
 
     References
@@ -291,8 +289,8 @@ class DeepMatrixFactorization(DeepFactorizationBase):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out to decide when to stop.
+        `validation`, a boolean mask of the shape of `X`, marks the measured entries
+        held out to decide when to stop.
         """
         self._check()
         check_choice("loss", self.loss, LOSSES)

@@ -11,32 +11,32 @@ from latentomics.denoise.scaling import noise_level
 from latentomics.linalg import clip, huber, trimmed, trimmed_slope
 from latentomics.solvers import Patience, iterate
 
-# name -> (loss of a residual, its slope); the bound concerns the last two
+# name -> (loss of a residual, its slope); only the last two use the bound
 LOSSES = {
     "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R),
     "absolute": (lambda R, bound: R.abs(), lambda R, bound: R.sign()),
     "huber": (huber, clip),
     "trimmed": (trimmed, trimmed_slope),
 }
-LEAST_FITTED = 0.8  # of the entries, by a bound in units of the noise
-LEFT_START = 0.9  # the fit has moved once its loss is below this share of the first
+LEAST_FITTED = 0.8  # least share of entries inside a bound in units of the noise
+LEFT_START = 0.9  # the fit has moved once its loss is below this share of the initial
 
 
 class Descent:
-    """What one run needs, its steps, and what it has seen.
+    """One run: its inputs, its steps and its history.
 
     Parameters
     ----------
     X : tensor of shape (n, p)
-        In scaled units, n >= p; anything in the gaps.
+        In scaled units, n >= p; gaps may hold any value.
     fitted, held : bool tensors of shape (n, p)
-        Entries to fit, and entries to stop by.
+        Entries to fit, and entries that decide when to stop.
     loss : str
         A key of `LOSSES`.
     bound : callable
-        (residuals, `fitted`) -> bound of the loss, asked at each look.
+        (residuals, `fitted`) -> bound of the loss, computed at each look.
     settings : estimator
-        For its `look_every`, `patience`, `tol`, `max_iter`, `scoring`, `optimizer`,
+        Provides `look_every`, `patience`, `tol`, `max_iter`, `scoring`, `optimizer`,
         `learning_rate` and `weight_decay`.
 
     Attributes
@@ -60,14 +60,14 @@ class Descent:
 
     @torch.no_grad()
     def run(self, factors, *, abrupt=False):
-        """Descend from `factors` until patience ends.
+        """Descend from `factors` until patience runs out.
 
-        With `abrupt`, follow the largest change of each entry in one iteration.
+        With `abrupt`, track the largest change of each entry in one iteration.
         """
         self.change = torch.zeros_like(self.X) if abrupt else None
         start = OPTIMIZERS[self.settings.optimizer]
         decay, rate = self.settings.weight_decay, self.settings.learning_rate
-        # one tensor for the optimizer, whose cost per tensor is that of a small product
+        # one tensor: the optimizer's cost per tensor is that of a small matrix product
         flat, factors = in_one_piece(factors)
         self.slopes, self.slope_of = in_one_piece([M * 0 for M in factors])
         self.move = start([flat], learning_rate=rate, weight_decay=decay)
@@ -107,7 +107,7 @@ class Descent:
         return factors
 
     def objective(self, factors):
-        """Return the loss with the present bound (``eq-deep-factorization``)."""
+        """Return the objective with the current bound (``eq-deep-factorization``)."""
         R = self.X - tails(factors)[0]
         if self.bound is None:
             self.bound = self.new_bound(R, self.fitted)
@@ -116,11 +116,11 @@ class Descent:
         return misfit + self.settings.weight_decay * penalty
 
     def held_error(self, factors):
-        """Return the error on the entries held out (``eq-validation-mae``)."""
+        """Return the error on the held-out entries (``eq-validation-mae``)."""
         return SCORES[self.settings.scoring]((self.X - tails(factors)[0])[self.held])
 
     def residuals(self):
-        """Return those of the fitted entries from the best product, flat."""
+        """Return the residuals of the best product on the fitted entries, flat."""
         return (self.X - tails(self.best)[0])[self.fitted]
 
     def _follow(self, product):
@@ -131,20 +131,20 @@ class Descent:
 
 
 def fixed_bound(bound):
-    """Return the rule of a bound that stays, whatever the residuals."""
+    """Return the rule for a constant bound."""
     return lambda R, fitted: bound
 
 
 def moving_bound(eta):
-    """Return the rule of a bound of `eta` robust deviations of the residuals."""
+    """Return the rule for a bound of `eta` robust deviations of the residuals."""
     return lambda R, fitted: eta * float(noise_level(R[fitted]))
 
 
 def measured_bound(bound):
-    """Return the rule of a bound that leaves most of the entries to fit.
+    """Return the rule for a bound that leaves most of the entries to fit.
 
-    Where the structure is far larger than the noise, nearly every entry lies beyond
-    the bound at first, and a fit of the few others would never leave them.
+    If the structure is far larger than the noise, nearly every entry lies beyond the
+    bound at first, and a fit to the few others would never reach the rest.
     """
 
     def rule(R, fitted):

@@ -1,4 +1,4 @@
-"""A product of two factors beside a network, as one matrix completion model."""
+"""Matrix completion by a two-factor product combined with a network."""
 
 import numpy as np
 import torch
@@ -21,14 +21,14 @@ START = 0.01  # standard deviation of an entry of W and H at the start
 class DualBranchNMF(GappyMatrixEstimator):
     r"""Fit a gappy matrix by a two-factor branch plus a network branch.
 
-    The rival DBDNMF of the RT-DMF paper (book: ``eq-dual-branch``):
+    The baseline DBDNMF of the RT-DMF paper (book: ``eq-dual-branch``):
 
     .. math:: \hat L = \alpha\, W H + (1 - \alpha)\, f_\theta(W)
 
-    with f a network of two hidden layers and ReLU between them, both branches
-    trained by Adam on the squared error of the measured entries. In the authors' code
-    W and H are never updated; here they are. Nothing is held non-negative: the name is
-    the authors'.
+    where f is a network with two hidden ReLU layers; both branches are trained by Adam
+    on the squared error of the measured entries. In the authors' code W and H are never
+    updated; here they are. Nothing is constrained to be non-negative: the name is the
+    authors'.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class DualBranchNMF(GappyMatrixEstimator):
     alpha : float, default=0.5
         Share of the two-factor branch, between 0 and 1.
     learning_rate : float, default=1e-3
-        It and the start are the published ones, for entries between 0.01 and 10.
+        This and the start are as published, for entries between 0.01 and 10.
     validation_fraction : float, default=0.1
-        Share of the measured entries held out where `fit` is not told which.
+        Share of the measured entries held out if `fit` gets no `validation`.
     patience, look_every : int, default=10, 20
-        As in :class:`DeepMatrixFactorization`; the error is the mean squared one.
+        As in :class:`DeepMatrixFactorization`; the error is the mean squared error.
     tol : float, default=1e-4
     max_iter : int, default=5000
     random_state : int, default=0
@@ -55,18 +55,18 @@ class DualBranchNMF(GappyMatrixEstimator):
     low_rank_ : ndarray of shape (n_samples, n_features)
         :math:`\hat L` with the lowest validation error, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        The same: this method replaces every entry.
+        Same as `low_rank_`: this method replaces every entry.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Nowhere true.
+        All False.
     validation_error_ : ndarray of shape (n_looks,)
-        Mean squared error on the entries held out.
+        Mean squared error on the held-out entries at each look.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed, or `X` with a row or a column
+        In `fit`: a parameter outside its allowed range, or `X` with a row or a column
         without data.
     """
 
@@ -96,8 +96,8 @@ class DualBranchNMF(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out to decide when to stop.
+        `validation`, a boolean mask of the shape of `X`, marks the measured entries
+        held out to decide when to stop.
         """
         self._check()
         X, fitted, held = self._read(X, validation)
@@ -126,7 +126,7 @@ class DualBranchNMF(GappyMatrixEstimator):
 
     @torch.no_grad()
     def _descend(self, step, weights, objective, score):
-        """Repeat `step` until patience ends; return what was seen on the way."""
+        """Repeat `step` until patience runs out; return the `Patience` record."""
         first = objective(weights)
         early = Patience(
             score,
@@ -167,7 +167,7 @@ class DualBranchNMF(GappyMatrixEstimator):
         start = [START * M for M in start]
         sizes = [self.rank, self.hidden, self.hidden, p]
         for a, b in zip(sizes, sizes[1:], strict=False):
-            bound = a**-0.5  # flat between plus and minus the root of 1 / inputs
+            bound = a**-0.5  # uniform between +- the root of 1 / inputs
             start.append(bound * (2 * rand(a, b, **draw) - 1))
             start.append(bound * (2 * rand(b, **draw) - 1))
         return start

@@ -1,4 +1,4 @@
-"""Which spikes of a drug gather in a group of cell lines."""
+"""Which spikes of a drug are enriched in a group of cell lines."""
 
 import numpy as np
 import pandas as pd
@@ -6,16 +6,15 @@ import pandas as pd
 from latentomics.matrices import aligned, aligned_like, check_dense
 from latentomics.metrics import enrichment
 
-SIGNS = {1: "above", -1: "below"}  # the fit
+SIGNS = {1: "above", -1: "below"}  # relative to the fit
 
 
 def enriched_spikes(signs, seen, masks, *, fdr):
-    """Keep the spikes of one drug and sign that gather in one group of lines.
+    """Keep a drug's spikes of one sign that are enriched in a group of lines.
 
-    For every drug, sign and group: are there more spikes in the group than chance
-    would put there (hypergeometric tail over the measured lines of the drug,
-    Benjamini-Hochberg over all tests)? Step iii of RT-DMF; see
-    :func:`latentomics.metrics.enrichment`.
+    For every drug, sign and group: are there more spikes in the group than expected by
+    chance (hypergeometric tail over the measured lines of the drug, Benjamini-Hochberg
+    over all tests)? Step iii of RT-DMF; see :func:`latentomics.metrics.enrichment`.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def enriched_spikes(signs, seen, masks, *, fdr):
     masks : DataFrame of bool, groups x lines
         From :func:`group_masks`.
     fdr : float
-        A group counts with a q value of at most this.
+        Largest q value at which a group counts as enriched.
 
     Returns
     -------
@@ -40,7 +39,7 @@ def enriched_spikes(signs, seen, masks, *, fdr):
     signs = np.asarray(signs)
     hits = np.concatenate([signs == sign for sign in SIGNS])
     result = enrichment(hits, masks.to_numpy(), np.tile(seen, (len(SIGNS), 1)))
-    found = (result.qvalue <= fdr) @ masks.to_numpy()  # in one such group at least
+    found = (result.qvalue <= fdr) @ masks.to_numpy()  # in at least one such group
     kept = (hits & found).reshape(len(SIGNS), *signs.shape).any(axis=0)
     levels = [SIGNS.values(), range(len(signs)), masks.index]
     index = pd.MultiIndex.from_product(levels, names=["sign", "drug", "group"])
@@ -58,8 +57,8 @@ def group_masks(groups, lines):
         The group of each line; with several columns (tissue, subtype) the groups of
         each are named "column: label". Missing labels belong to no group.
     lines : Index or int
-        Names of the lines, or how many there are. Labels and lines that both have
-        names are matched by them; all others go by position.
+        Names of the lines, or their number. Labels and lines are matched by name if
+        both have names, otherwise by position.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which fold each cell line is in, as a user may say it."""
+"""Reading and checking the fold of each cell line."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def read_folds(folds, X, by="X", at_least=2):
     Raises
     ------
     ValueError
-        If `folds` are not whole numbers from 0 up, one for each line, or too few.
+        If `folds` are not non-negative whole numbers, one per line, or too few.
     """
     folds = aligned_like(folds, X, name="folds", by=by, axes=[0])
     folds = as_labels(folds, "folds", len(X))

@@ -1,4 +1,4 @@
-"""Taking out what makes a cell line respond to everything."""
+"""Removing a cell line's general sensitivity to all drugs."""
 
 import torch
 
@@ -10,22 +10,21 @@ LOADINGS = ("equal", "fitted")
 
 
 class GeneralSensitivity(GappyMatrixEstimator):
-    r"""Remove the one factor by which some cell lines respond to all drugs alike.
+    r"""Remove the factor by which some cell lines respond to all drugs alike.
 
-    Each drug is brought to mean 0 and variance 1 over its measured lines; what is
-    left is split into a general part of rank one and the specific rest (book:
+    Each drug is standardized to mean 0 and variance 1 over its measured lines; the
+    result is split into a general part of rank one and a specific remainder (book:
     ``eq-general-sensitivity``):
 
     .. math:: \min_{u, v} \sum_\Omega (Z_{ij} - u_i v_j)^2
 
     With equal loadings, :math:`v_j = 1` and :math:`u_i` is the mean over the drugs
-    that line i was given. General levels of sensitivity are described in [1].
+    measured on line i. General levels of sensitivity are described in [1].
 
     Parameters
     ----------
     loadings : {"equal", "fitted"}, default="equal"
-        Let every drug share in the factor alike, or fit :math:`v`, which alternating
-        least squares finds.
+        Give every drug the same loading, or fit :math:`v` by alternating least squares.
     tol : float, default=1e-8
         Stop once one step changes the factor by at most `tol` of its norm. No units.
     max_iter : int, default=1000
@@ -37,10 +36,10 @@ class GeneralSensitivity(GappyMatrixEstimator):
     low_rank_ : ndarray of shape (n_samples, n_features)
         Mean of each drug plus its general part, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        Mean of each drug plus its specific part, in the units of `X`; a gap holds
-        the mean, since nothing specific is known of it.
+        Mean of each drug plus its specific part, in the units of `X`; a gap holds the
+        mean, since its specific part is unknown.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Nowhere true.
+        All False.
     sensitivity_ : ndarray of shape (n_samples,)
         :math:`u`, in standard deviations of a drug.
     loadings_ : ndarray of shape (n_features,)
@@ -75,8 +74,7 @@ class GeneralSensitivity(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features), rows = cell lines.
 
-        NaN marks a gap; entries marked in `validation`, a boolean mask, are not
-        looked at.
+        NaN marks a gap; entries marked in `validation`, a boolean mask, are not fitted.
         """
         check_choice("loadings", self.loadings, LOADINGS)
         X, fitted, held = self._read(X, validation, "float64")
@@ -111,14 +109,14 @@ class GeneralSensitivity(GappyMatrixEstimator):
 
 
 def _standardized(X, fitted):
-    """Return mean and spread of each column, and `X` in them; 0 in the gaps."""
+    """Return each column's mean and spread, and `X` standardized, 0 in the gaps."""
     count = fitted.sum(dim=0)
     mean = torch.where(fitted, X, 0).sum(dim=0) / count
     low = torch.where(fitted, X, torch.inf).amin(dim=0)
     high = torch.where(fitted, X, -torch.inf).amax(dim=0)
-    # asked of the range: rounding leaves a constant drug a spread of 1e-17
+    # test the range: rounding leaves a constant drug a spread of 1e-17
     Z = torch.where(fitted & (low < high), X - mean, 0)
-    size = torch.where(low < high, high - low, 1)  # of it squares do not underflow
+    size = torch.where(low < high, high - low, 1)  # so that squares do not underflow
     spread = (Z / size).square().sum(dim=0).div(count).sqrt()
     spread = torch.where(low < high, size * spread, 1)
     return mean, spread, Z / spread

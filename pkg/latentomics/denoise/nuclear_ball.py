@@ -1,4 +1,4 @@
-"""The simplest matrix that stays within a band around the data."""
+"""The matrix of least nuclear norm in a band around the data."""
 
 import torch
 
@@ -10,7 +10,7 @@ STEP = 0.1  # first threshold on singular values, as a share of the largest
 
 
 def first_step(X):
-    """Return where ADMM begins to threshold; its balance does the rest."""
+    """Return the initial step of ADMM, which balancing then adapts."""
     return STEP * torch.linalg.matrix_norm(X, 2).clamp(min=torch.finfo(X.dtype).tiny)
 
 
@@ -20,7 +20,7 @@ class NuclearNormBall(GappyMatrixEstimator):
     .. math:: \min_L \|L\|_* \quad \text{with} \quad |L_{ij} - X_{ij}| \le \epsilon
         \text{ on } \Omega
 
-    The rival that the RT-DMF paper calls MF (book: ``eq-nuclear-ball``), solved by
+    The baseline that the RT-DMF paper calls MF (book: ``eq-nuclear-ball``), solved by
     ADMM [1] with the split :math:`L = Z`, Z in the band.
 
     Parameters
@@ -28,8 +28,7 @@ class NuclearNormBall(GappyMatrixEstimator):
     eps : float, default=0.1
         :math:`\epsilon > 0`, in the units of `X`.
     tol : float, default=1e-5
-        Stop once both residuals of ADMM are at most `tol` of what they are compared
-        with. No units.
+        Stop once both relative residuals of ADMM are at most `tol`. No units.
     max_iter : int, default=2000
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -39,9 +38,9 @@ class NuclearNormBall(GappyMatrixEstimator):
     low_rank_ : ndarray of shape (n_samples, n_features)
         :math:`\hat L`, in the units of `X`, gaps filled; exactly in the band.
     corrected_ : ndarray of shape (n_samples, n_features)
-        The same: this method replaces every entry.
+        Same as `low_rank_`: this method replaces every entry.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Nowhere true.
+        All False.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -64,7 +63,7 @@ class NuclearNormBall(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        Entries marked in `validation`, a boolean mask, are not looked at.
+        Entries marked in `validation`, a boolean mask, are not fitted.
         """
         check_positive(eps=self.eps)
         X, fitted, _ = self._read(X, validation)
@@ -72,7 +71,7 @@ class NuclearNormBall(GappyMatrixEstimator):
         high = torch.where(fitted, X + self.eps, torch.inf)
         X = torch.where(fitted, X, 0)
 
-        def into_band(A, t):  # what lies in it stays to the last digit
+        def into_band(A, t):  # entries inside it stay unchanged
             return A.clamp(low, high)
 
         _, L, self.trace_ = admm(

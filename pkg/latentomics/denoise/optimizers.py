@@ -1,8 +1,8 @@
 """Torch's fused optimizers without their bookkeeping, which costs as much as a step.
 
-Each function starts one over a list of tensors and returns a function that takes their
-gradients and moves them in place. The fused kernels read memory in order, whatever the
-strides say: all of them must be contiguous.
+Each function starts an optimizer for a list of tensors and returns a function that
+takes their gradients and updates them in place. The fused kernels read memory in order
+and ignore strides, so all tensors must be contiguous.
 """
 
 import torch
@@ -14,7 +14,7 @@ EPS = 1e-8
 
 
 def adam(tensors, *, learning_rate, weight_decay):
-    """Start Adam [1] with coupled decay and torch's own constants.
+    """Start Adam [1] with coupled weight decay and torch's default constants.
 
     References
     ----------
@@ -28,14 +28,14 @@ def adam(tensors, *, learning_rate, weight_decay):
     def move(gradients):
         for count in state[-1]:
             count += 1
-        # the kernel behind torch.optim.Adam(fused=True); a test holds one to the other
+        # the kernel behind torch.optim.Adam(fused=True); a test compares them
         torch._fused_adam_(tensors, gradients, *state, **constants)
 
     return move
 
 
 def sgd(tensors, *, learning_rate, weight_decay):
-    """Start gradient descent with momentum 0.9 and coupled decay."""
+    """Start gradient descent with momentum 0.9 and coupled weight decay."""
     momentum = [None for _ in tensors]  # torch fills in the first gradients
     constants = {
         "momentum": MOMENTUM,

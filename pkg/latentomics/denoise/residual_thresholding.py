@@ -1,4 +1,4 @@
-"""Deep factorization that leaves large residuals alone and gives them back."""
+"""Deep factorization that ignores large residuals and restores them afterwards."""
 
 import numpy as np
 import torch
@@ -28,34 +28,33 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         L_{ij} & \text{otherwise} \end{cases}
 
     Setting :math:`L_{ij}` to :math:`X_{ij}` *inside* the training loop, as the paper
-    says, gives such an entry a residual and a gradient of 0; so "in_loop" trains on
-    the trimmed loss :math:`\tfrac12 \min(r^2, \eta^2)` (book: ``eq-trimmed-loss``).
-    "post", what the text of the paper comes to, and "clamp", what the authors' code
-    does after a loop that cuts the whole gradient, are here as the rivals.
+    says, gives such an entry a residual and a gradient of 0; so "in_loop" trains on the
+    trimmed loss :math:`\tfrac12 \min(r^2, \eta^2)` (book: ``eq-trimmed-loss``). The
+    baselines are "post", which the text of the paper amounts to, and "clamp", as in the
+    authors' code after a loop that cuts the whole gradient.
 
     Parameters
     ----------
     eta : float, default=2.0
         :math:`\eta > 0` in scaled units (see `scale` of
-        :class:`DeepMatrixFactorization`): the residual from which on an entry is a
-        spike. The default counts standard deviations of a drug between lines; with
-        ``scale=None`` give it in the units of `X`, a few times the noise.
+        :class:`DeepMatrixFactorization`): the smallest residual of a spike. The default
+        is in standard deviations of a drug between lines; with ``scale=None``, give a
+        few times the noise, in the units of `X`.
     mode : {"in_loop", "post", "clamp"}, default="in_loop"
-        Trim during the training; or train on squared loss and put spikes back
-        after it; or, after it, only move L to within `eta` of X.
+        Trim during training; or train on squared loss and restore spikes afterwards;
+        or, afterwards, only move L to within `eta` of X.
     keep : {"all", "enriched", "abrupt", "none"}, default="all"
-        Which spikes return to the output. "enriched" keeps those of a drug that
-        gather, with one sign, in a group of cell lines (step iii of the paper; see
-        :func:`latentomics.denoise.enriched.enriched_spikes`), and needs the `groups`
-        of `fit`. "abrupt", the paper's resort without groups, keeps those whose
-        fitted value once changed by far more in one iteration than is usual; it tells
-        spikes from noise badly, and is here to show it.
+        Which spikes return to the output. "enriched" keeps a drug's spikes of one sign
+        that are enriched in a group of cell lines (step iii of the paper; see
+        :func:`latentomics.denoise.enriched.enriched_spikes`), and needs the `groups` of
+        `fit`. "abrupt", the paper's fallback without groups, keeps those whose fitted
+        value once changed unusually fast in one iteration; it separates spikes from
+        noise poorly, and is included to show this.
     line_axis : {0, 1}, default=0
-        The axis of `X` that holds the cell lines; the other holds the drugs, each of
-        which ``scale="mad"`` brings to one unit, and "enriched" tests.
+        The axis of `X` that holds the cell lines; the other holds the drugs, each
+        scaled by ``scale="mad"`` and tested by "enriched".
     fdr : float, default=0.05
-        Share of wrong groups among those found that is put up with. With "enriched"
-        only.
+        Tolerated false discovery rate; with "enriched" only.
     hidden, eta_unit, scale, init, init_scale, optimizer, learning_rate, weight_decay
         As in :class:`DeepMatrixFactorization`.
     validation_fraction, scoring, patience, look_every, tol, max_iter
@@ -68,22 +67,23 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     low_rank_ : ndarray of shape (n_samples, n_features)
         L, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        C, in the units of `X`, gaps filled; what was kept is X, rounded to `dtype`.
+        C, in the units of `X`, gaps filled; kept entries are X, rounded to `dtype`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        The spikes that returned.
+        The spikes returned to the output.
     enrichment_ : DataFrame
-        With "enriched": one row per drug, sign and group, with the hits, how many
-        chance would put there, and the p and q values.
+        With "enriched": one row per drug, sign and group, with observed and expected
+        hits, and the p and q values.
     change_ : ndarray of shape (n_samples, n_features)
         With "abrupt": the largest change of the fit in one iteration, units of `X`.
     factors_ : list of ndarray
-        M1 ... MN, in scaled units. With several starts these, `validation_error_`,
-        `trace_` and `change_` are those of the start with the lowest validation error.
+        M1 ... MN, in scaled units. With several starts, `factors_`,
+        `validation_error_`, `trace_` and `change_` are those of the start with the
+        lowest validation error.
     noise_ : float
         Robust standard deviation of the residuals of the fitted entries, in scaled
         units.
     validation_error_ : ndarray of shape (n_looks,)
-        The `scoring` error on the entries held out at each look, in scaled units.
+        The `scoring` error on the held-out entries at each look, in scaled units.
     trace_ : Trace
         Objective (in scaled units) and gap at each look, iterations until it stopped,
         and why. The factors are those of the best look, which may come earlier.
@@ -91,9 +91,9 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     Raises
     ------
     ValueError
-        In `fit`: a parameter outside what is allowed, `X` with a row or a column
-        without data, an `eta` that trims over half of the entries, or `groups` that
-        are not one label for each line.
+        In `fit`: a parameter outside its allowed range, `X` with a row or a column
+        without data, an `eta` that trims over half of the entries, or `groups` that are
+        not one label for each line.
 
     References
     ----------
@@ -142,11 +142,11 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     def fit(self, X, y=None, *, validation=None, groups=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out to decide when to stop. `groups`, for ``keep="enriched"``, holds
-        the group of each cell line, such as its tissue; a table of several columns
-        (tissue, subtype) tests the groups of each. A missing label is no group.
-        Named labels are matched to the names of a DataFrame.
+        `validation`, a boolean mask of the shape of `X`, marks the measured entries
+        held out to decide when to stop. `groups`, for ``keep="enriched"``, holds the
+        group of each cell line, such as its tissue; a table of several columns (tissue,
+        subtype) tests the groups of each. Missing labels belong to no group. Named
+        labels are matched to the names of a DataFrame.
         """
         self._check()
         self._check_eta()
@@ -159,7 +159,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         residual = torch.where(fit.seen, fit.X - fit.L, 0)
         unit = self.noise_ if self.eta_unit == "noise" else 1
         bound = self.eta * unit * fit.units.spread
-        spikes = fit.seen & (residual.abs() >= bound)  # a bound of 0 reaches gaps
+        spikes = fit.seen & (residual.abs() >= bound)  # else a bound of 0 includes gaps
         kept = spikes & self._worth_keeping(fit, residual, spikes, masks)
         back = fit.X - clip(residual, bound) if self.mode == "clamp" else fit.X
         self.low_rank_ = self._rounded(fit.L)
@@ -168,7 +168,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         return self
 
     def _check_enrichment(self, X, groups):
-        """Return the masks of the groups; refuse now what would fail after the fit."""
+        """Return the masks of the groups; raise errors before the fit, not after it."""
         check_choice("line_axis", self.line_axis, (0, 1))
         check_positive(fdr=self.fdr)
         if self.fdr >= 1:
@@ -180,13 +180,13 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         return group_masks(groups, self._lines(X))
 
     def _lines(self, X):
-        """Return the names that `X` has for the cell lines, or how many there are."""
+        """Return the names that `X` has for the cell lines, or their number."""
         if hasattr(X, "columns"):
             return (X.index, X.columns)[self.line_axis]
         return int(np.shape(X)[self.line_axis])
 
     def _worth_keeping(self, fit, residual, spikes, masks):
-        """Return where a spike may return to the output, as a mask."""
+        """Return a mask of where a spike may return to the output."""
         if self.keep == "enriched":
             signs = as_numpy(torch.where(spikes, residual.sign(), 0))
             kept, self.enrichment_ = self._enriched(signs, as_numpy(fit.seen), masks)
@@ -199,7 +199,7 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
         return torch.full_like(spikes, self.keep == "all")
 
     def _enriched(self, signs, seen, masks):
-        if self.line_axis == 1:  # drugs in the rows, as the test has them
+        if self.line_axis == 1:  # drugs in the rows, as the test expects
             return enriched_spikes(signs, seen, masks, fdr=self.fdr)
         kept, tests = enriched_spikes(signs.T, seen.T, masks, fdr=self.fdr)
         return kept.T, tests

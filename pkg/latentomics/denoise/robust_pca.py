@@ -25,10 +25,9 @@ class RobustPCA(GappyMatrixEstimator):
     ----------
     tau : float, default=1.0
         :math:`\tau > 0`, no units. 1 is the choice of [1] for a random sparse part;
-        a smaller value calls more entries sparse.
+        a smaller value makes more entries sparse.
     tol : float, default=1e-5
-        Stop once both residuals of ADMM are at most `tol` of what they are compared
-        with. No units.
+        Stop once both relative residuals of ADMM are at most `tol`. No units.
     max_iter : int, default=2000
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -66,14 +65,14 @@ class RobustPCA(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        Entries marked in `validation`, a boolean mask, are gaps to the fit.
+        Entries marked in `validation`, a boolean mask, are treated as gaps.
         """
         check_positive(tau=self.tau)
         X, fitted, _ = self._read(X, validation)
         X = torch.where(fitted, X, 0)
         price = self.tau / max(X.shape) ** 0.5
 
-        def explain(A, t):  # what is left of X - Z is sparse; a gap costs nothing
+        def explain(A, t):  # shrink X - Z; gaps cost nothing
             return torch.where(fitted, X - soft_threshold(X - A, price * t), A)
 
         def sparse(Z):

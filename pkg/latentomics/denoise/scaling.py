@@ -1,4 +1,4 @@
-"""Bringing every drug to one unit before the fit, and back after it."""
+"""Scaling every drug before the fit, and back after it."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class Units:
 def seen_median(X, seen):
     """Return the median of the seen entries of each column of `X`, (p,).
 
-    Of an even number, the mean of the middle two (``torch.nanmedian`` takes the
-    lower one). A column without a seen entry is the caller's mistake.
+    For an even number, the mean of the middle two (``torch.nanmedian`` takes the lower
+    one). Every column must have a seen entry.
     """
     ordered = X.masked_fill(~seen, torch.inf).sort(dim=0).values
     count = seen.sum(dim=0, keepdim=True)
@@ -54,10 +54,10 @@ def robust_units(X, seen, scale, line_axis=0):
     Drugs are the columns, or with `line_axis` 1 the rows.
 
     With `scale` "mad" each drug gets its own median and 1.4826 times its median
-    absolute deviation (book: ``eq-robust-units``); one more than half of whose
-    entries are equal gets 1.2533 times the mean absolute deviation instead, and a
-    constant one a spread of 1. With `scale` None the median of all entries is the
-    one centre, and the spread is 1; with "raw" the centre is 0 too.
+    absolute deviation (book: ``eq-robust-units``); if more than half of its entries are
+    equal, 1.2533 times the mean absolute deviation instead, and if it is constant a
+    spread of 1. With `scale` None the median of all entries is the only centre, and the
+    spread is 1; with "raw" the centre is 0 too.
     """
     one = X.new_ones(())
     if scale == "raw":
@@ -76,6 +76,6 @@ def robust_units(X, seen, scale, line_axis=0):
 
 
 def rounding(X, size):
-    """Return what is rounded off of scaled data, of `size` before they were centred."""
+    """Return the rounding error of scaled data, of `size` before they were centred."""
     after, before = (torch.finfo(dtype).eps for dtype in (X.dtype, torch.float64))
     return torch.maximum(after * X.abs().max(), (before * size).to(X))

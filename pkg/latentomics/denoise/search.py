@@ -25,9 +25,9 @@ class CellSearch(GappyMatrixEstimator):
 
     .. math:: \frac{1}{|V|} \sum_V |X - L|
 
-    A squared error would reward the fit that bends towards a few large spikes, which
-    is just what a correction must not do. Of points within a millionth of the lowest
-    score the first of the grid is kept.
+    Squared error would reward a fit that bends towards a few large spikes, which a
+    correction must not do. Ties, to within a millionth of the lowest score, go to the
+    first point of the grid.
 
     Parameters
     ----------
@@ -36,11 +36,11 @@ class CellSearch(GappyMatrixEstimator):
     grid : dict of str to list, or a list of such
         As for scikit-learn's ParameterGrid.
     validation_fraction : float, default=0.1
-        Share of the measured entries held out where `fit` is not told which.
+        Share of the measured entries held out if `fit` gets no `validation`.
     scoring : {"mae", "mse"}, default="mae"
-        Mean absolute or mean squared error on the entries held out.
+        Mean absolute or mean squared error on the held-out entries.
     random_state : int, default=0
-        Seed of those entries; the estimator's own seed is left alone.
+        Seed of the held-out entries; the estimator keeps its own seed.
     progress : callable, optional
         Wraps the list of grid points, as ``tqdm.auto.tqdm`` does, to show progress.
 
@@ -54,18 +54,18 @@ class CellSearch(GappyMatrixEstimator):
     low_rank_, corrected_ : ndarray of shape (n_samples, n_features)
         Of the best estimator, in the units of `X`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Of the best estimator: the entries whose deviation it gives back.
+        Of the best estimator: the entries whose deviation it restores.
 
     Raises
     ------
     ValueError
-        In `fit`, as the estimator's own; or `estimator` or `grid` is not what it
-        should be, or no entry is held out.
+        In `fit`, as for the estimator; or `estimator` or `grid` is invalid, or no entry
+        is held out.
 
     Warns
     -----
     UserWarning
-        If the best of three or more numbers is the first or the last of them.
+        If the best of three or more numbers is the smallest or the largest.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class CellSearch(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None, **given):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        `validation`, a boolean mask of the shape of `X`, says which measured entries
-        are held out of every fit; all else `given` by name goes to every fit.
+        `validation`, a boolean mask of the shape of `X`, marks the measured entries
+        held out of every fit; other keywords, `given`, are passed to every fit.
         """
         check_choice("scoring", self.scoring, SCORES)
         points = self._points()
@@ -121,7 +121,7 @@ class CellSearch(GappyMatrixEstimator):
         return self
 
     def _points(self):
-        """Return the points of the grid, once estimator and grid are known good."""
+        """Check estimator and grid; return the points of the grid."""
         known = isinstance(self.estimator, GappyMatrixEstimator)
         if not known or isinstance(self.estimator, CellSearch):
             raise ValueError(
@@ -142,7 +142,7 @@ class CellSearch(GappyMatrixEstimator):
         return points
 
     def _warn_of_edges(self):
-        """Warn of a best value at the end of three or more: beyond may be better."""
+        """Warn if the best of three or more values is at an end of the grid."""
         for name, best in self.best_params_.items():
             tried = self.results_[name]
             if not pd.api.types.is_numeric_dtype(tried) or tried.nunique() < 3:

@@ -18,11 +18,11 @@ class SoftImpute(GappyMatrixEstimator):
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda > 0`, in the units of `X`: taken off every singular value.
+        :math:`\lambda > 0`, in the units of `X`: subtracted from every singular value.
         Above the largest singular value of the zero-filled `X`, the fit is 0.
     accelerate : bool, default=True
         Add Nesterov's momentum [2]: far fewer steps to the same answer, but the
-        objective need not fall at each. Without it, it does.
+        objective may rise at some of them. Without momentum it never rises.
     tol : float, default=1e-6
         Stop once one step changes Z by at most `tol` of its norm. No units.
     max_iter : int, default=1000
@@ -34,9 +34,9 @@ class SoftImpute(GappyMatrixEstimator):
     low_rank_ : ndarray of shape (n_samples, n_features)
         :math:`\hat Z`, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        The same: this method replaces every entry.
+        Same as `low_rank_`: this method replaces every entry.
     kept_ : ndarray of bool of shape (n_samples, n_features)
-        Nowhere true: no entry is returned as measured.
+        All False: no entry is returned as measured.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -68,7 +68,7 @@ class SoftImpute(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        Entries marked in `validation`, a boolean mask, are not looked at.
+        Entries marked in `validation`, a boolean mask, are not fitted.
         """
         check_positive(lam=self.lam)
         check_choice("accelerate", self.accelerate, (True, False))

@@ -16,16 +16,15 @@ class StablePCP(GappyMatrixEstimator):
         \min_{L, S} \tfrac12 \|P_\Omega(X - L - S)\|_F^2
         + \lambda \|L\|_* + \gamma \|S\|_1
 
-    Minimised over S first, it is the nuclear norm plus Huber's loss
-    (book: ``eq-stable-pcp-huber``), and one accelerated proximal gradient loop
-    over L solves it:
+    Minimising over S leaves the nuclear norm plus Huber's loss (book:
+    ``eq-stable-pcp-huber``), which accelerated proximal gradient minimises over L:
 
     .. math:: \min_L \sum_{\Omega} h_\gamma(X - L) + \lambda \|L\|_*
 
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda > 0`, in the units of `X`: taken off every singular value.
+        :math:`\lambda > 0`, in the units of `X`: subtracted from every singular value.
     gamma : float, default=0.1
         :math:`\gamma > 0`, in the units of `X`: the largest residual that counts as
         noise. What exceeds it is a spike.
@@ -40,9 +39,9 @@ class StablePCP(GappyMatrixEstimator):
     low_rank_ : ndarray of shape (n_samples, n_features)
         :math:`\hat L`, in the units of `X`, gaps filled.
     sparse_ : ndarray of shape (n_samples, n_features)
-        :math:`\hat S`: what exceeds `gamma` of each residual; 0 in the gaps.
+        :math:`\hat S`: the part of each residual beyond `gamma`; 0 in the gaps.
     corrected_ : ndarray of shape (n_samples, n_features)
-        ``low_rank_ + sparse_``: a spike comes back smaller by `gamma`.
+        ``low_rank_ + sparse_``: spikes are restored, shrunk by `gamma`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         Where ``sparse_`` is not 0.
     trace_ : Trace
@@ -76,7 +75,7 @@ class StablePCP(GappyMatrixEstimator):
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
-        Entries marked in `validation`, a boolean mask, are not looked at.
+        Entries marked in `validation`, a boolean mask, are not fitted.
         """
         check_positive(lam=self.lam, gamma=self.gamma)
         X, fitted, held = self._read(X, validation)
