@@ -1,1 +1,1 @@
-"""Part II: its made data, contenders, experiments and figures."""
+"""Part II: its simulated data, contenders, experiments and figures."""

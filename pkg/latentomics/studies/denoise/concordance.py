@@ -11,22 +11,22 @@ ALPHA = 0.01  # two-sided, the paper's level
 
 
 def agreement(table):
-    """Return how well drugs agree with themselves, and with all the others.
+    """Return how well drugs agree with themselves and with other drugs.
 
     Parameters
     ----------
     table : SpearmanMatrix
-        Drugs of one study against the same drugs, in the same order, of another.
+        Drugs of one study against the same drugs of another, in the same order.
 
     Returns
     -------
     dict
         `n_drugs`; `significant`, the share of drugs whose correlation between the
-        studies is positive with two-sided p < .01; `mismatched`, the same share
-        among all pairs of *different* drugs, .005 if nothing linked them; `opposed`,
-        their share with a negative correlation so sure; `auroc`, the chance that a
-        drug agrees better with itself than two different drugs do. A pair without a
-        correlation counts as not significant.
+        studies is positive with two-sided p < .01; `mismatched`, the same share among
+        all pairs of *different* drugs, .005 if they are unrelated; `opposed`, their
+        share with a negative correlation at the same level; `auroc`, the probability
+        that a drug agrees better with itself than two different drugs do. A pair
+        without a correlation counts as not significant.
     """
     agrees, opposed = (
         (table.pvalue < ALPHA) & (sign * table.rho > 0) for sign in (1, -1)
@@ -74,17 +74,17 @@ def compare(studies, versions, pairs, lines):
     versions : dict of str to dict of str to DataFrame
         method -> study -> corrected matrix, gaps filled.
     pairs : DataFrame
-        One row per shared drug; a column for each study, called as the study is,
-        with the name that the drug has there.
+        One row per shared drug; a column named after each study, with the drug's name
+        there.
     lines : list of str
         Cell lines in both studies.
 
     Returns
     -------
     dict of (str, str) to SpearmanMatrix
-        Keys are ("measured", "measured"), and for every method both
-        (method, "measured"), which leaves out what was not measured, and
-        (method, "filled"), which counts imputed cells too.
+        Keys are ("measured", "measured"), and for every method both (method,
+        "measured"), which leaves out unmeasured cells, and (method, "filled"), which
+        counts imputed cells too.
     """
     lines = as_names(lines, "lines")
 

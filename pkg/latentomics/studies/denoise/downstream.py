@@ -1,4 +1,4 @@
-"""Does a corrected screen serve better? Questions put to it, answered in tables."""
+"""Experiments on whether a corrected screen serves better, as tables."""
 
 import warnings
 
@@ -18,25 +18,25 @@ from latentomics.metrics import clustering_accuracy, first_near_best
 from latentomics.solvers.feature_sign import elastic_net_path
 
 NEIGHBOURS = (5, 10, 20, 40)
-N_LOOPS = 20  # of alternating means; they settle in fewer
+N_LOOPS = 20  # of alternating means; they converge in fewer
 L1_RATIO = 0.5
 N_ALPHAS = 8  # penalties tried
-ALPHA_RANGE = 0.1  # smallest of them, as a share of the largest
+ALPHA_RANGE = 0.1  # smallest penalty, relative to the largest
 
 
 def rmse(R):
-    """Return the root of the mean square of `R`, in its units; NaN is left out."""
-    unit = binary_unit(R)  # or squares overflow, or vanish
+    """Return the root mean square of `R`, in its units; NaN is ignored."""
+    unit = binary_unit(R)  # else squares overflow or vanish
     return float(unit * np.sqrt(np.nanmean(np.square(R / unit))))
 
 
 # A filler is (X, validation) -> (X filled, what it chose); X is (n lines, p drugs),
-# NaN in the gaps, and entries marked in `validation` serve for the choice alone;
+# NaN in the gaps, and entries marked in `validation` only serve to choose parameters;
 # tables are matched by name.
 
 
 def _shown(X, validation):
-    """Return `X`, `validation`, and what `X` shows outside it, as arrays."""
+    """Return `X`, `validation`, and `X` with NaN in `validation`, as arrays."""
     validation = check_mask(validation, X, "validation")
     X = read_matrix(X, gaps=True)
     check_size(X, "float64")
@@ -60,7 +60,7 @@ def line_and_drug_means(X, validation):
 
 
 def nearest_lines(X, validation):
-    """Fill with the mean of the most similar lines; how many, `validation` says."""
+    """Fill with the mean of the nearest lines, their number chosen on `validation`."""
     X, validation, shown = _shown(X, validation)
 
     def fill(k):
@@ -73,14 +73,14 @@ def nearest_lines(X, validation):
 
 
 def searched(estimator, grid):
-    """Return the filler that takes the low rank of the best of a grid.
+    """Return the filler that uses the low rank of the best model of a grid.
 
-    Chosen by squared error, the score of the table.
+    The model is chosen by squared error, the score of the table.
     """
 
     def fill(X, validation):
         search = CellSearch(estimator, grid, scoring="mse")
-        with warnings.catch_warnings():  # that the best is at an end, the table shows
+        with warnings.catch_warnings():  # the table shows if the best is at an end
             warnings.filterwarnings("ignore", message="the best")
             search.fit(X, validation=validation)
         chosen = search.best_params_.items()
@@ -90,7 +90,7 @@ def searched(estimator, grid):
 
 
 def imputation_table(studies, fillers, *, fraction=0.1, random_state=0):
-    """Hide measured cells, fill, and compare with what was hidden.
+    """Hide measured cells, fill them, and compare with the hidden values.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ def imputation_table(studies, fillers, *, fraction=0.1, random_state=0):
         Rows = cell lines, columns = drugs; NaN marks a gap.
     fillers : dict of str to callable
     fraction : float, default=0.1
-        Share of the measured cells that is hidden for the test, and again of the
-        rest for the choice of parameters.
+        Share of the measured cells hidden for the test, and again of the rest to choose
+        parameters.
     random_state : int, default=0
 
     Returns
@@ -124,18 +124,18 @@ def imputation_table(studies, fillers, *, fraction=0.1, random_state=0):
 
 
 def line_folds(n_lines, n_folds=5, *, random_state=0):
-    """Return a fold number from 0 up for each line, folds of equal size."""
+    """Return a fold number (0, 1, ...) for each line, folds of equal size."""
     order = np.random.default_rng(random_state).permutation(n_lines)
     folds = np.empty(n_lines, int)
     folds[order] = np.arange(n_lines) % n_folds
     return folds
 
 
-# A source of targets is (X, train) -> what a model is trained on, (n in train, p).
+# A source of targets is (X, train) -> training targets, (n in train, p).
 
 
 def as_measured(X, train):
-    """Train on what was measured; a gap stays one."""
+    """Train on the measured values; gaps stay gaps."""
     return X[train]
 
 
@@ -150,7 +150,7 @@ def corrected_by(method):
 
 
 def corrected_before(corrected):
-    """Return targets of a fit to *all* lines, those of the test too: a leak."""
+    """Return targets from a fit to *all* lines, test lines included: a leak."""
     return lambda X, train: corrected[train]
 
 
@@ -163,19 +163,19 @@ def drug_mean_predictions(X, folds):
 
 
 def elastic_net_predictions(F, X, targets, folds, drugs):
-    """Predict responses of lines by elastic nets that never met them.
+    """Predict the responses of each line by elastic nets fitted without it.
 
     Parameters
     ----------
     F : array of shape (n_lines, n_genes)
     X : array of shape (n_lines, n_drugs)
-        Responses as measured, NaN in the gaps; features and folds in tables are
-        matched to its lines by name.
+        Responses as measured, NaN in the gaps; tables of features and folds are matched
+        to its lines by name.
     targets : callable
         (X, train) -> what to train on, both arrays in the order of `X`.
     folds : int array of shape (n_lines,)
-        The fold after the one left out decides how strong the penalty is; of
-        penalties within a millionth of the least error, the strongest is taken.
+        The penalty is chosen on the fold after the one left out; ties, to within a
+        millionth of the least error, go to the strongest.
     drugs : list of int
         Columns of `X` to predict; `targets` may use all.
 
@@ -207,7 +207,7 @@ def _path(F, y):
     """Return the coefficients (n_genes, n_alphas) of a path, and both means."""
     center, mean = F.mean(axis=0), y.mean()
     F, y = np.asfortranarray(F - center), y - mean
-    largest = np.abs(F.T @ y).max() / len(y) / L1_RATIO  # from here on all are 0
+    largest = np.abs(F.T @ y).max() / len(y) / L1_RATIO  # at this penalty all are 0
     alphas = largest * np.geomspace(1, ALPHA_RANGE, N_ALPHAS)
     B = np.zeros((F.shape[1], N_ALPHAS))
     if largest:
@@ -229,8 +229,8 @@ def prediction_table(predictions, truths, seen):
     Returns
     -------
     DataFrame
-        Columns `trained_on`, `scored_on`, `rmse`, and `explained`, the share of the
-        mean square error of "drug_mean" that is gone.
+        Columns `trained_on`, `scored_on`, `rmse`, and `explained`, the relative
+        reduction in mean squared error from that of "drug_mean".
     """
 
     def read(M, name):
@@ -253,7 +253,7 @@ def prediction_table(predictions, truths, seen):
 
 
 def exact_interval(hits, n):
-    """Return the 95% Clopper-Pearson interval of a share, two numbers."""
+    """Return the 95% Clopper-Pearson interval of a proportion, two numbers."""
     return tuple(binomtest(int(hits), int(n)).proportion_ci(method="exact"))
 
 
@@ -267,7 +267,7 @@ def clustering_table(versions, groups, *, random_state=0, n_shuffles=200):
     groups : dict of (str, str) to Series
         (study, "lines" or "drugs") -> the group of each item, by its name.
     random_state : int, default=0
-        Of k-means and of the shuffling.
+        Seed of k-means and of the shuffling.
     n_shuffles : int, default=200
 
     Returns

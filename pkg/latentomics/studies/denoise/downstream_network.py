@@ -19,14 +19,14 @@ HIDDEN = (64, 64)
 DECAY = 1e-3  # of the weights, coupled
 STOP = {"tol": 1e-4, "max_iter": 500, "look_every": 5}
 PATIENCE = 6  # looks
-RATES = 1e-3, 3e-4  # of learning: on the first study, on the second
+RATES = 1e-3, 3e-4  # learning rates on the first study and on the second
 
 
 def start_network(sizes, random_state):
-    """Draw weights and zero offsets, layer by layer, float64 on the CPU.
+    """Draw weights and zero biases, layer by layer, float64 on the CPU.
 
-    Weights have variance 2 / inputs, so that signals keep their size through layers
-    that cut off what is negative; those of the last layer start at 0.
+    Weights have variance 2 / inputs, so that signals keep their size through ReLU
+    layers; those of the last layer start at 0.
     """
     draw, like = generator(random_state), torch.empty(0, dtype=torch.float64)
     layers = []
@@ -38,7 +38,7 @@ def start_network(sizes, random_state):
 
 
 def respond(layers, F):
-    """Return the responses that the network gives to features `F`, (n, n_drugs)."""
+    """Return the network's responses to features `F`, (n, n_drugs)."""
     for k in range(0, len(layers), 2):
         F = F @ layers[k] + layers[k + 1]
         F = F.relu() if k + 2 < len(layers) else F
@@ -46,12 +46,12 @@ def respond(layers, F):
 
 
 def train(layers, F, Y, held, *, learning_rate):
-    """Train on the seen entries of `Y`, stop by the lines in `held`; full batches.
+    """Train on the seen entries of `Y` in full batches; stop early by the `held` lines.
 
     Parameters
     ----------
     layers : list of tensor
-        Where to start; left as it is.
+        Where to start; not modified.
     F, Y : tensors of shape (n, n_genes) and (n, n_drugs)
         NaN in `Y` marks a gap.
     held : bool tensor of shape (n,)
@@ -59,7 +59,7 @@ def train(layers, F, Y, held, *, learning_rate):
     Returns
     -------
     list of tensor
-        The layers with the lowest mean square error on `held`.
+        The layers with the lowest mean squared error on `held`.
     """
     layers = [M.clone().requires_grad_() for M in layers]
     move = adam(layers, learning_rate=learning_rate, weight_decay=DECAY)
@@ -86,11 +86,11 @@ def train(layers, F, Y, held, *, learning_rate):
 
 
 def pretrained_predictions(F, first, second, folds, *, random_state=0, device="auto"):
-    """Predict a study by a network that saw another one first.
+    """Predict a study by a network pretrained on another.
 
-    For each fold of the second study: train on the first study, but for the lines of
-    that fold; give the network a new last layer, as the drugs are others; train on
-    the other folds. A fifth of the lines, and the next fold, say when to stop.
+    For each fold of the second study: train on the first study without the lines of
+    that fold; give the network a new last layer, since the drugs differ; train on the
+    other folds. A fifth of the lines, then the next fold, decide when to stop.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
     folds : int array, one entry per line of `second`
         A Series is matched to them by name.
     random_state : int, default=0
-        Of the weights, and of the lines held out of the first training.
+        Seed of the weights, and of the lines held out of the first training.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
 
 
 def threshold_table(F, versions, route, *, random_state=0, device="auto"):
-    """Score the network by how its studies were corrected, on two truths.
+    """Score the network for each correction of its studies, against two truths.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def threshold_table(F, versions, route, *, random_state=0, device="auto"):
     route : tuple of two str
         The study to train on first, and the one to tune on and to predict.
     random_state : int, default=0
-        Of folds and weights.
+        Seed of folds and weights.
 
     Returns
     -------

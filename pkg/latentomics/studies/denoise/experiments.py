@@ -1,4 +1,4 @@
-"""Questions put to the denoising methods, answered in tidy tables."""
+"""Experiments with the denoising methods, as tidy tables."""
 
 from functools import partial
 
@@ -15,8 +15,8 @@ from latentomics.denoise.soft_impute import SoftImpute
 from latentomics.denoise.stable_pcp import StablePCP
 from latentomics.metrics import first_near_best, spike_scores
 
-ETA = 0.15  # at which every method is judged
-ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # of which the best is reported beside it
+ETA = 0.15  # threshold at which every method is judged
+ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # the best of these is reported too
 # lam as a share of the largest singular value of the centred matrix
 LAM_SHARES = (0.7, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
 GAMMAS = (0.035, 0.05, 0.075, 0.1, 0.15)
@@ -26,10 +26,10 @@ RT_GRID = {
     "eta": [0.1, 0.12, 0.135, 0.15, 0.2],
     "hidden": [(100,), (100, 100)],
 }
-# Huber's bound is one of noise, of standard deviation .05, rather than of spikes
+# Huber's bound is on the scale of the noise, of standard deviation .05, not of spikes
 HUBER_GRID = {"eta": [0.025, 0.05, 0.075, 0.1, 0.15], "hidden": [(100,), (100, 100)]}
-# nothing is searched here: 2.5 standard deviations of the noise is where robust
-# statistics usually calls a residual an outlier (Rousseeuw & Leroy 1987)
+# nothing is searched here: 2.5 standard deviations of the noise is the usual outlier
+# threshold of robust statistics (Rousseeuw & Leroy 1987)
 MEAN_OF_STARTS = {"eta": 2.5, "eta_unit": "noise", "hidden": (100, 100), "n_starts": 8}
 # the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2)
 PUBLISHED = {
@@ -44,12 +44,12 @@ PUBLISHED = {
 }
 
 
-# methods that are quick enough for a matrix of 10^5 entries and more
+# methods fast enough for matrices of 10^5 entries and more
 SCALABLE = ("constant", "perfect", "soft_impute", "stable_pcp", "rt_dmf", "rt_dmf_mean")
 
 
 def reference_methods(planted, *, device="auto"):
-    """Return the two rows that no method should miss: worst and best thinkable L."""
+    """Return the two reference rows: the worst and the best conceivable L."""
     seen = planted.D[planted.seen]
     return {
         "constant": lambda: np.full(planted.D.shape, np.median(seen)),
@@ -58,10 +58,10 @@ def reference_methods(planted, *, device="auto"):
 
 
 def convex_methods(planted, *, device="auto"):
-    """Return the nuclear-norm rivals; none has a random start.
+    """Return the nuclear-norm baselines; none has a random start.
 
-    All are fitted to D less its median. SoftImpute and the ball are chosen by squared
-    error on the validation cells, as is usual, those with a sparse part by absolute
+    All are fitted to D minus its median. SoftImpute and the ball are tuned by squared
+    error on the validation cells, as is usual, methods with a sparse part by absolute
     error.
     """
     X = visible(planted)
@@ -88,7 +88,7 @@ def convex_methods(planted, *, device="auto"):
 def deep_methods(planted, start, *, published=True, device="auto"):
     """Return the factorizations trained by descent, from the random start `start`.
 
-    The method that averages over starts takes starts of its own for each `start`.
+    The method that averages over starts has its own starts for each `start`.
     """
     own = {"random_state": start, "device": device}
     shared = {"scale": None, **own}
@@ -119,8 +119,8 @@ def score_recovery(planted, L_hat):
     """Return the scores of one estimate, test error and spikes found.
 
     Spikes are judged at the fixed threshold 0.15 and, under names that end in
-    `_oracle`, at the one of {.05, .1, .15, .2} with the fewest errors, which only
-    the truth can tell.
+    `_oracle`, at the one of {.05, .1, .15, .2} with the fewest errors, a choice that
+    needs the truth.
     """
     truth = {"seen": planted.seen, "block": planted.block}
     found = [

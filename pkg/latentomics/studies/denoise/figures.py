@@ -1,4 +1,4 @@
-"""Pictures of part II: arrays and tables and an `ax` in, the `ax` out."""
+"""Figures of part II: arrays or tables and an `ax` in, the `ax` out."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ MARKERS = "osD^vPX*<>hp"
 STUDY_MARKERS = {"GDSC1": "o", "CTRPv2": "s"}
 OFFSET = 0.18  # between two intervals of one row
 PATTERN_COLORS = (BLUE, ORANGE, GREEN, PINK)
-# number of factors -> colour and line
+# number of factors -> colour and line style
 DEPTH_STYLES = {1: (GREY, "-"), 2: (ORANGE, "--"), 3: (BLUE, "-"), 4: (BLACK, "-.")}
 
 
@@ -27,13 +27,13 @@ def block_order(block):
     """
     U, _, Vh = np.linalg.svd(block.astype(float), full_matrices=False)
     weights = np.abs(U[:, :2]), np.abs(Vh[:2].T)
-    # rounding dust must not order what belongs to neither block
+    # rounding must not order the rows and columns of neither block
     keys = [np.round(w[:, 1] - w[:, 0], 9) for w in weights]
     return [np.argsort(key, kind="stable") for key in keys]
 
 
 def plot_losses(ax, losses, *, eta):
-    """Draw losses of one residual, each a name and a function of an array.
+    """Draw losses of one residual; `losses` maps names to functions of an array.
 
     The residual is given in multiples of the bound `eta`.
     """
@@ -61,8 +61,8 @@ def plot_residuals(ax, R, spike, *, eta, color):
 def plot_errors(ax, table):
     """Draw missed block entries against all wrong entries, one point per start.
 
-    `table` has the columns `method`, `re_15` and `ibre_15`; up and to the left is
-    what a method that sees nothing looks like, the lower left corner is best.
+    `table` has the columns `method`, `re_15` and `ibre_15`; a method that sees nothing
+    lies at the upper left, the lower left corner is best.
     """
     for marker, (method, rows) in zip(
         MARKERS, table.groupby("method", sort=False), strict=False
@@ -90,9 +90,9 @@ def plot_paths(ax, iteration, sizes, *, truth, best):
     sizes : array of shape (n_looks, k)
         Largest first; those beyond the true patterns are grey.
     truth : sequence of float
-        True singular values, at most four: ticks at the right edge.
+        True singular values, at most four: dotted lines.
     best : float or None
-        Iteration with the lowest validation error, a dotted line.
+        Iteration with the lowest validation error: a dashed line.
     """
     rank = len(truth)
     ax.plot(iteration, sizes[:, rank:], color=GREY, lw=0.6)
@@ -107,7 +107,7 @@ def plot_paths(ax, iteration, sizes, *, truth, best):
 
 
 def plot_depths(ax, x, values, *, marker=""):
-    """Draw one curve per depth; `values` is a dict of depth and array like `x`."""
+    """Draw one curve per depth; `values` maps a depth to an array like `x`."""
     for depth, y in values.items():
         color, line = DEPTH_STYLES[depth]
         style = {"ls": "", "ms": 4, "mfc": "none"} if marker else {"ls": line}
@@ -116,14 +116,14 @@ def plot_depths(ax, x, values, *, marker=""):
 
 
 def plot_rotations(ax, chance, **marked):
-    """Draw what random rotations give, and mark single values.
+    """Draw the distribution under random rotations, and mark single values.
 
     Parameters
     ----------
     ax : Axes
     chance : array of shape (n_rotations,)
     **marked : (values, color, line, label)
-        Each a list of values with the look of its lines.
+        Each a list of values with the style of its lines.
     """
     ax.hist(chance, np.linspace(0, 1, 51), color="0.8", label="random rotations")
     for values, color, line, label in marked.values():
@@ -137,7 +137,7 @@ def plot_fills(axes, table, scores, names):
     """Draw one score per panel, a row per method, a marker per study.
 
     `table` has the columns `study` and `method`, and those in `scores`, a dict of
-    column to axis label; `names` maps a method to what a reader sees.
+    column to axis label; `names` maps a method to its label.
     """
     rows = {method: -i for i, method in enumerate(names)}
     known = COLORS | {"rt_chosen": COLORS["rt_dmf"]}
@@ -153,7 +153,7 @@ def plot_fills(axes, table, scores, names):
 
 
 def plot_judges(ax, table, styles):
-    """Draw the error of each model, line by line, as the judge changes.
+    """Draw the error of each model, one line per model, against each truth.
 
     `table` has the columns `trained_on`, `scored_on` and `rmse`; `styles` maps a
     model to its label, marker and colour.

@@ -21,7 +21,7 @@ from latentomics.metrics import first_near_best
 
 @dataclass
 class Paths:
-    """What one descent passed through: one row per look, the start first.
+    """The course of one descent: one row per look, the start first.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Paths:
     sizes : ndarray of shape (n_looks, min(n, p))
         Singular values of the product, in the units of `X`, largest first.
     error : ndarray of shape (n_looks,)
-        Root mean squared error on the entries held out, in the units of `X`.
+        Root mean squared error on the held-out entries, in the units of `X`.
     """
 
     iteration: np.ndarray
@@ -38,7 +38,7 @@ class Paths:
 
     @property
     def best(self):
-        """Look with all but the lowest error on the entries held out, the last such."""
+        """Last look whose held-out error is within a millionth of the lowest."""
         return len(self.error) - 1 - int(first_near_best(self.error[::-1]))
 
 
@@ -61,10 +61,10 @@ def singular_value_paths(
         \min_{M_1, \dots, M_N} \tfrac12 \|P_\Omega(X - M_1 \cdots M_N)\|_F^2
         + \frac{\mu}{2} \sum_i \|M_i\|_F^2
 
-    From a balanced start (book: ``eq-balanced-start``), without momentum, so that the
-    steps follow the flow of ``eq-singular-flow`` as closely as their size allows. A
-    product of one matrix, which :class:`DeepMatrixFactorization` does not offer, is
-    the matrix itself.
+    The start is balanced (book: ``eq-balanced-start``) and there is no momentum, so
+    that the steps follow the flow of ``eq-singular-flow`` as closely as their size
+    allows. A product of one matrix, which :class:`DeepMatrixFactorization` does not
+    offer, is the matrix itself.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ def singular_value_paths(
     held : array of bool of shape (n_samples, n_features)
         Measured entries to leave out of the fit; a table is matched to `X` by name.
     hidden : tuple of int, default=()
-        Inner sizes, one fewer than factors; without any, X is fitted by one matrix.
+        Inner sizes, one fewer than factors; if empty, X is fitted by one matrix.
     init_scale : float, default=1e-3
         Size of the product at the start, in the units of `X`.
     learning_rate : float, default=0.1
-        Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, from where on steps
-        jump over the valley.
+        Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, above which steps jump
+        over the valley.
     weight_decay : float, default=0.0
-        :math:`\mu`, from 0 up, in the units of `X` for two factors.
+        :math:`\mu \ge 0`, in the units of `X` for two factors.
     n_iter, look_every : int, default=1000, 10
     random_state : int, default=0
         Seed of the start.
@@ -93,7 +93,7 @@ def singular_value_paths(
     Raises
     ------
     ValueError
-        If a number or a mask is not what it should be.
+        If a number or a mask is invalid.
     FloatingPointError
         If the steps are so large that the product overflows.
     """
@@ -125,9 +125,9 @@ def singular_value_paths(
 
 
 def effective_rank(s):
-    r"""Return how many singular values count: :math:`e^H`, H the entropy of shares.
+    r"""Return the effective rank: :math:`e^H`, H the entropy of the shares.
 
-    r equal values and zeros give r (book: ``eq-effective-rank``).
+    r equal values, the others 0, give r (book: ``eq-effective-rank``).
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def eta_squared(Z, groups):
     ----------
     Z : array of shape (n_samples, k)
     groups : array-like of shape (n_samples,)
-        A label for each row, found by its name if both have names (book:
+        A label for each row, matched by name if both have names (book:
         ``eq-eta-squared``).
 
     Returns

@@ -1,8 +1,9 @@
-"""Made matrices of drug response, with planted spikes and the truth attached.
+"""Simulated matrices of drug response, with planted spikes and known truth.
 
-All of them are :math:`D = L + S + E` (book: ``eq-planted``): a low rank, spikes, and
-normal noise, shuffled so that nothing shows to the eye, in one unit in which L runs
-from 0 to about 0.3. Rows are drugs and columns lines, as in the published sets.
+All of them are :math:`D = L + S + E` (book: ``eq-planted``): low rank, spikes and
+normal noise, in a unit in which L runs from 0 to about 0.3; rows and columns are
+shuffled to hide the pattern from the eye. Rows are drugs and columns lines, as in the
+published sets.
 """
 
 import numpy as np
@@ -22,12 +23,12 @@ from latentomics.matrices import read_matrix
 P_INSIDE, P_OUTSIDE = 0.6, 0.05  # chance of a spike inside and outside the blocks
 SPIKE = (0.2, 0.3)  # lowest and highest height of a spike
 # The paper speaks of a uniform matrix, whose fit has less spread than the published L
-# (.22 of its mean, not .30). This power of one, and height, give that mean and spread.
+# (.22 of its mean, not .30). This power and height give the published mean and spread.
 POWER, LEVEL = 1.6, 0.28
 # the overlapping blocks of the published set: first and last row, first and last
-# column, in half blocks. The paper's formula has the axes of all but the first mixed up
+# column, in half blocks. The paper's formula mixes up the axes of all but the first
 OVERLAP = ((0, 4, 0, 2), (5, 7, 1, 4), (0, 2, 6, 7))
-STRIPE = 8  # the drug that hits lines of all kinds, in half blocks
+STRIPE = 8  # row of the drug that hits all lines, in half blocks
 
 
 def planted_factors(
@@ -55,7 +56,7 @@ def planted_factors(
     noise : float, default=0.05
         Standard deviation of E.
     held : float, default=0.15
-        Share of the cells for validation, and again for test.
+        Share of the cells for validation, and the same for testing.
     random_state : int, default=0
 
     Returns
@@ -65,7 +66,7 @@ def planted_factors(
     Raises
     ------
     ValueError
-        If `rank` exceeds the shape, or another argument is not what it should be.
+        If `rank` exceeds the shape, or another argument is invalid.
     """
     check_choice("n_factors", n_factors, (2, 4))
     rng, L = _low_rank(n_drugs, n_lines, rank, random_state, n_factors - 2)
@@ -106,8 +107,7 @@ def planted_blocks(
     Raises
     ------
     ValueError
-        If the blocks do not fit into the matrix, or another argument is not what it
-        should be.
+        If the blocks do not fit into the matrix, or another argument is invalid.
     """
     check_whole(n_drugs=n_drugs, n_lines=n_lines, block=block, n_blocks=n_blocks)
     if n_blocks * block > min(n_drugs, n_lines):
@@ -137,9 +137,8 @@ def planted_overlap(
     """Make a low-rank matrix whose blocks of spikes share drugs and lines ("mixed").
 
     Three rectangles, of 2 x 1, 1 x 1.5 and 1 x 0.5 blocks (drugs x lines), overlap in
-    their drugs or lines, and one more drug has spikes with all lines; chances and
-    heights are those of :func:`planted_blocks`. The places are those of the published
-    set.
+    their drugs or lines, and one more drug has spikes in all lines; chances and heights
+    are those of :func:`planted_blocks`. The places are those of the published set.
 
     Parameters
     ----------
@@ -155,8 +154,7 @@ def planted_overlap(
     Raises
     ------
     ValueError
-        If the blocks do not fit into the matrix, or another argument is not what it
-        should be.
+        If the blocks do not fit into the matrix, or another argument is invalid.
     """
     check_whole(n_drugs=n_drugs, n_lines=n_lines, block=block)
     half = block // 2
@@ -185,12 +183,12 @@ def planted_residuals(
     held=0.15,
     random_state=0,
 ):
-    """Take low rank and spikes from a real matrix, and make the noise.
+    """Take low rank and spikes from a real matrix, and simulate the noise.
 
-    L is the best approximation of rank `rank` to X, with each gap filled by the
-    median of its column; what exceeds it by at least `keep` is a spike. Blocks are
-    found by spectral co-clustering of those, as the paper says of its third design;
-    the spikes of its published file "fimm" begin at 0.2.
+    L is the best approximation of rank `rank` to X, with each gap filled by the median
+    of its column; entries that exceed it by at least `keep` are spikes. Blocks are
+    found by spectral co-clustering of the positive residuals, as the paper describes
+    for its third design; the spikes of its published file "fimm" begin at 0.2.
 
     Parameters
     ----------
@@ -211,8 +209,8 @@ def planted_residuals(
     Raises
     ------
     ValueError
-        If `X` is no matrix of numbers, no residual is as high as `keep`, or another
-        argument is not what it should be.
+        If `X` is not a matrix of numbers, no residual reaches `keep`, or another
+        argument is invalid.
     """
     X = read_matrix(X, gaps=True)
     check_whole(rank=rank)
@@ -235,12 +233,12 @@ def planted_residuals(
 
 
 def _low_rank(n, p, rank, random_state, n_mixing=0):
-    """Return the generator, and a non-negative matrix of a rank and a level."""
+    """Return the generator and a non-negative matrix of the given rank."""
     check_whole(n_drugs=n, n_lines=p, rank=rank)
     check_whole(at_least=0, random_state=random_state)
     _check_rank(rank, (n, p))
     rng = np.random.default_rng(random_state)
-    # a loose fit is enough: all that is asked of it is to have the rank
+    # a loose fit is enough: only its rank matters
     nmf = NMF(rank, init="random", random_state=int(rng.integers(2**31)), tol=1e-2)
     W = nmf.fit_transform(LEVEL * rng.random((n, p)) ** POWER)
     H = nmf.components_
@@ -257,7 +255,7 @@ def _check_rank(rank, shape, name="rank"):
 
 
 def _plant(rng, L, chance, noise, held, source):
-    """Draw spikes with their chances, and hide them."""
+    """Draw spikes with the given chances, and hide them."""
     spikes = rng.random(L.shape) < chance
     S = np.where(spikes, rng.uniform(*SPIKE, L.shape), 0)
     return _hide(rng, L, S, chance == P_INSIDE, noise, held, source)
@@ -286,7 +284,7 @@ def _hide(rng, L, S, inside, noise, held, source):
 
 def _co_clusters(R, n_blocks, rng):
     """Return which entries lie in a co-cluster of large positive residuals."""
-    # a row without one would have no place; a trifle puts it somewhere
+    # a small constant gives rows without any a place, too
     weights = R.clip(min=0) + 1e-6 * np.abs(R).max()
     seed = int(rng.integers(2**31))
     found = SpectralCoclustering(n_blocks, random_state=seed).fit(weights)
