@@ -202,7 +202,7 @@ def _numbers(cells, column, name):
 
 
 def _may_be_a_number(cell):
-    """Whether a cell is a number, a gap, or an object that is no scalar."""
+    """Whether a cell is a number, a gap, or an object that is not a scalar."""
     if isinstance(cell, Real | Decimal | np.bool_):
         return True
     if not pd.api.types.is_scalar(cell):

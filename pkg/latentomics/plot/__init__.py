@@ -1,4 +1,4 @@
-"""One look for every picture of the book."""
+"""One style for all figures of the book."""
 
 from .style import COLORS, LABELS, use_style
 

@@ -3,7 +3,7 @@
 import matplotlib as mpl
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; methods that
-# share a picture differ in lightness too, so that a grey print still reads.
+# share a picture differ in lightness too, so that a grey print stays legible.
 BLACK, GREY = "#000000", "#8c8c8c"
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
 NAVY, BROWN = "#1b2a6b", "#7a5230"
@@ -34,7 +34,7 @@ COLORS = {
     "tissue_mean": YELLOW,
     "drug_mean": GREY,
 }
-# method name in the results tables -> what a reader sees
+# method name in the results tables -> label in figures
 LABELS = {
     "measured": "as measured",
     "constant": "constant (median)",
@@ -77,5 +77,5 @@ STYLE = {
 
 
 def use_style():
-    """Set matplotlib to the look of the book."""
+    """Set matplotlib to the style of the book."""
     mpl.rcParams.update(STYLE)

@@ -1,10 +1,10 @@
-"""Two simple terms of one variable, each met by its own prox (ADMM)."""
+"""The alternating direction method of multipliers (ADMM) for two terms."""
 
 import torch
 
 from latentomics.solvers.loop import iterate
 
-IMBALANCE = 10  # of the two residuals, from which on the step is changed
+IMBALANCE = 10  # ratio of the two residuals above which the step is changed
 BALANCE_EVERY = 10  # iterations
 
 
@@ -19,9 +19,9 @@ def admm(prox_f, prox_g, start, objective, *, step, tol, max_iter):
         Z \leftarrow \mathrm{prox}_{tg}(L + U), \qquad
         U \leftarrow U + L - Z
 
-    Every ten iterations t is halved or doubled where one of the two residuals, the
-    broken constraint :math:`\|L - Z\|` and the moving target :math:`\|Z - Z'\| / t`,
-    is ten times the other, each relative to its size.
+    Every ten iterations, t is halved if the primal residual :math:`\|L - Z\|` exceeds
+    ten times the dual residual :math:`\|Z - Z'\| / t`, each relative to its size, and
+    doubled in the opposite case.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def admm(prox_f, prox_g, start, objective, *, step, tol, max_iter):
     start : tensor
         First Z.
     objective : callable
-        (L, Z) -> the number that is made small.
+        (L, Z) -> the value to minimise.
     step : tensor of no dimension
         First t, in the units of the variable.
     tol, max_iter
@@ -61,7 +61,7 @@ def admm(prox_f, prox_g, start, objective, *, step, tol, max_iter):
         if new[-1] % BALANCE_EVERY:
             return new
         primal, dual = residuals(new, state)
-        # a small t presses on the constraint
+        # a small t enforces the constraint
         factor = torch.where(primal > IMBALANCE * dual, 0.5, 1.0)
         factor = torch.where(dual > IMBALANCE * primal, 2.0, factor).to(U)
         return L, Z, U * factor, t * factor, new[-1]

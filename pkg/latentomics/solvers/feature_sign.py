@@ -1,4 +1,4 @@
-"""Elastic-net paths, solved exactly: from one set of signs to the next."""
+"""Exact elastic-net paths by feature-sign search."""
 
 import warnings
 
@@ -6,12 +6,12 @@ import numpy as np
 from scipy.linalg import lapack
 from sklearn.exceptions import ConvergenceWarning
 
-STRIDE = 0.8  # from one penalty to the next, at most, so that few features move in
-TURNS = 1000  # sets of signs tried at one penalty
-SLACK = 1e-9  # of the threshold, by which a feature left out may exceed it
-ROUNDING = 1e-9  # of the threshold, that a system with a solution may leave
-PIVOT = 1e-3  # of the largest: with a smaller one features are nearly dependent
-SINGULAR = 1e-10  # of the largest eigenvalue: dependent
+STRIDE = 0.8  # least ratio of successive penalties, so that few features enter
+TURNS = 1000  # most sets of signs tried at one penalty
+SLACK = 1e-9  # relative excess over the threshold allowed to a zero weight
+ROUNDING = 1e-9  # residual of a solved system, relative to the threshold
+PIVOT = 1e-3  # relative to the largest; below it features are nearly dependent
+SINGULAR = 1e-10  # relative to the largest eigenvalue; below it they are dependent
 
 
 def elastic_net_path(X, y, ratio, lams):
@@ -20,12 +20,12 @@ def elastic_net_path(X, y, ratio, lams):
     .. math:: \min_w \frac1{2n} \|y - Xw\|^2
         + \lambda \Big(\alpha \|w\|_1 + \frac{1 - \alpha}2 \|w\|^2\Big)
 
-    Feature-sign search [1]: given which features have weight, and of which sign, the
-    optimality conditions (book: ``eq-elastic-net-kkt``) are linear. On the way to what
-    solves them, the first weight to reach 0 stays there; once none does, features
-    that the conditions no longer leave out move in. The loss falls all the way, so no
-    set of signs comes twice. Each penalty starts from the one before, on a path from
-    the penalty at which all weights are 0.
+    Feature-sign search [1]: given the nonzero weights and their signs, the optimality
+    conditions (book: ``eq-elastic-net-kkt``) are linear. On the way to their solution,
+    the first weight to reach 0 stays there; once none does, features that violate the
+    conditions enter. The loss falls throughout, so no set of signs recurs. Each penalty
+    starts from the solution at the one before, on a path from the penalty at which all
+    weights are 0.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def elastic_net_path(X, y, ratio, lams):
     Returns
     -------
     ndarray of shape (p, n_lams)
-        Where the lasso cannot tell equal features apart, they share.
+        Equal features, which the lasso cannot tell apart, share their weight.
 
     Warns
     -----
     ConvergenceWarning
-        If more than 1000 sets of signs would have to be tried at one penalty.
+        If more than 1000 sets of signs would be needed at one penalty.
 
     References
     ----------
@@ -55,7 +55,7 @@ def elastic_net_path(X, y, ratio, lams):
     if not ratio:
         return _ridge(X, y, lams)
     W, w = np.empty((X.shape[1], len(lams))), np.zeros(X.shape[1])
-    lam = np.abs(X.T @ y).max() / len(y) / ratio  # from here on all weights are 0
+    lam = np.abs(X.T @ y).max() / len(y) / ratio  # at this penalty all weights are 0
     for k, goal in enumerate(lams):
         while STRIDE * lam > goal:
             lam *= STRIDE
@@ -66,7 +66,7 @@ def elastic_net_path(X, y, ratio, lams):
 
 
 def settled(X, y, ratio, lam, w):
-    """Return the exact weights at one penalty, on the way from those of `w`."""
+    """Return the exact weights at one penalty, starting from `w`."""
     signs, bound, rent = np.sign(w), ratio * lam, lam - ratio * lam
     before = None
     for _ in range(TURNS):
@@ -82,7 +82,7 @@ def settled(X, y, ratio, lam, w):
         slope = X.T @ (y - X @ w) / len(y)
         moved = (signs == 0) & (np.abs(slope) > bound * (1 + SLACK))
         if not moved.any() or np.array_equal(signs, before):
-            return w  # signs that come back differ from the best by rounding
+            return w  # signs that recur differ from the optimum by rounding
         before = signs.copy()
         signs[moved] = np.sign(slope[moved])
     warnings.warn(
@@ -95,9 +95,9 @@ def settled(X, y, ratio, lam, w):
 
 
 def _with_signs(X, y, signs, bound, rent, w):
-    """Return the weights of given signs that solve the conditions.
+    """Return the weights of given signs that solve the optimality conditions.
 
-    Where none do, the loss falls without end on a line from `w`: return weights on it
+    If none do, the loss falls without bound on a line from `w`: return weights on it
     beyond the first that reaches 0.
     """
     n, inside = len(y), np.flatnonzero(signs)
@@ -113,7 +113,7 @@ def _with_signs(X, y, signs, bound, rent, w):
     goal[inside], rank = _solve(gram, target)
     left = target - gram @ goal[inside]
     if rank < len(inside) and np.abs(left).max() > ROUNDING * bound:
-        # on this line X w stays as it is, and the sum of sizes falls until it is 0
+        # on this line X w is constant, and the L1 norm falls until it is 0
         line = left / gram.diagonal()
         enough = bound * np.abs(w).sum() / (left @ line)
         goal[inside] = w[inside] + max(enough, 1) * line
@@ -121,9 +121,9 @@ def _with_signs(X, y, signs, bound, rent, w):
 
 
 def _solve(M, b):
-    """Solve with a positive semidefinite matrix; return its rank, too.
+    """Solve a positive semidefinite system; return its rank, too.
 
-    Equal features share.
+    Equal features share their weight.
     """
     size = np.sqrt(M.diagonal())
     M, b = M / np.outer(size, size), b / size

@@ -13,7 +13,7 @@ from latentomics.arrays import binary_size
 
 @dataclass
 class Trace:
-    """What happened: one entry per look, plus how and when the run ended."""
+    """Record of a run: one entry per look, plus how and when the run ended."""
 
     objective: list[float] = field(default_factory=list)
     gap: list[float] = field(default_factory=list)
@@ -23,13 +23,13 @@ class Trace:
 
 
 def relative_change(new, old):
-    """Return ||new - old|| / ||new||, and 0 when both are 0: no units, no scale.
+    """Return ||new - old|| / ||new||, which has no units; 0 when both are 0.
 
     A state that is a tuple is judged by its first tensor, the variable itself.
     """
     if isinstance(new, tuple):
         new, old = new[0], old[0]
-    size = binary_size(new)  # or squares vanish, and nothing seems to move
+    size = binary_size(new)  # else squares vanish, and nothing seems to move
     step = ((new - old) / size).norm()
     return step / (new / size).norm().clamp(min=torch.finfo(new.dtype).tiny)
 
@@ -46,14 +46,14 @@ def iterate(
     state : tensor or tuple of tensors
         Where to start.
     objective : callable
-        state -> the number that the method makes small, recorded at each look.
+        state -> the value to minimise, recorded at each look.
     tol : float
         Stop once ``gap(state, previous state)`` is at most this; no units.
     max_iter : int
-        At most so many steps; reaching it warns with the gap reached.
+        Largest number of steps; reaching it warns with the gap reached.
     look_every : int, default=10
     gap : callable, default=relative_change
-        (state, previous state) -> how far from done, without units.
+        (state, previous state) -> distance from convergence, without units.
 
     Returns
     -------
@@ -62,8 +62,8 @@ def iterate(
     Raises
     ------
     ValueError
-        If `max_iter` or `look_every` is not a whole number from 1 up, or `tol` not a
-        number from 0 up.
+        If `max_iter` or `look_every` is not a positive whole number, or `tol` is
+        negative or not finite.
     FloatingPointError
         If the objective stops being a finite number.
     """

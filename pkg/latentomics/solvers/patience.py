@@ -1,4 +1,4 @@
-"""Early stopping: remember the best state by its error on entries held out."""
+"""Early stopping: remember the best state by its held-out error."""
 
 import math
 
@@ -6,15 +6,15 @@ import math
 class Patience:
     """A gap for :func:`iterate` that stops when the held-out error stops falling.
 
-    The gap is the share by which the best error fell over the last `looks` looks:
-    0 means that not one of them was better than all before. Early on, on the
-    plateau near a saddle, the error does not fall either; so nothing is counted
-    until `moving` says that the fit has left its start.
+    The gap is the relative fall of the best error over the last `looks` looks: 0 means
+    that none of them improved on it. Early on, on the plateau near a saddle, the error
+    does not fall either; so nothing is counted until `moving` says that the fit has
+    left its start.
 
     Parameters
     ----------
     error : callable
-        state -> held-out error, a number from 0 up.
+        state -> held-out error, non-negative.
     snapshot : callable
         state -> what to keep of the best state (a copy).
     looks : int

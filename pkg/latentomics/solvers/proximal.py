@@ -6,7 +6,7 @@ from latentomics.solvers.loop import iterate
 
 
 def proximal_gradient(slope, prox, start, objective, *, tol, max_iter):
-    r"""Minimise a smooth loss of Lipschitz constant 1 plus a simple penalty.
+    r"""Minimise a loss whose gradient is 1-Lipschitz plus a simple penalty.
 
     One step of the method of [1] from the extrapolated point Y (book:
     ``eq-fista``):
@@ -15,9 +15,8 @@ def proximal_gradient(slope, prox, start, objective, *, tol, max_iter):
         Z^+ = \mathrm{prox}(Y - \nabla f(Y)), \qquad
         Y^+ = Z^+ + \frac{t - 1}{t^+} (Z^+ - Z)
 
-    The momentum is dropped whenever it points uphill (the gradient test of [2]),
-    so the objective hardly ever rises and a strongly curved problem ends in a
-    straight line on a log scale.
+    The momentum is dropped whenever it points uphill (the gradient test of [2]), so the
+    objective rarely rises, and strongly convex problems converge linearly.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Few atoms of a dictionary for each sample: greedy pursuit, all samples at once."""
+"""Sparse codes in a dictionary by greedy pursuit, for all samples at once."""
 
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,7 +11,7 @@ from latentomics.matrices import aligned, as_table, names_of, read_matrix
 from latentomics.solvers.sizes import check_squares, doubled, halved
 
 METHODS = ("ormp", "omp", "legacy")
-# What a chunk's vectors may take: the caches of a CPU, a small part of a GPU
+# Memory for a chunk's vectors: the caches of a CPU, a small part of a GPU
 CHUNK_BYTES = {"cpu": 6 * 2**20, "cuda": 2**30}
 
 
@@ -31,9 +31,9 @@ class PursuitPath:
     _chosen: torch.Tensor  # (n, k), 0 once done
     _factor: torch.Tensor  # (n, k, k), upper: chosen atoms = their orthogonal basis @ R
     _along: torch.Tensor  # (n, k), of each sample along that basis
-    _sizes: torch.Tensor  # (n,), what the samples were divided by: their norms, or 1
-    _lengths: torch.Tensor  # (n_atoms,), the same of the atoms
-    _units: tuple  # powers of two, of samples and of atoms, taken off before
+    _sizes: torch.Tensor  # (n,), divisors of the samples: their norms, or 1
+    _lengths: torch.Tensor  # (n_atoms,), the same for the atoms
+    _units: tuple  # exponents of the powers of two divided out of samples, atoms
 
     def codes(self, n_nonzero):
         """Return the codes with at most `n_nonzero` atoms, (n_samples, n_atoms).
@@ -43,13 +43,13 @@ class PursuitPath:
         Raises
         ------
         ValueError
-            If `n_nonzero` is not a whole number from 1 up, or more than the path has,
-            or a code is too large or small a number.
+            If `n_nonzero` is not a positive whole number or exceeds that of the path,
+            or a code is too large or too small to represent.
         """
         k, chosen = self._up_to(n_nonzero), self._chosen[:, :n_nonzero]
         R, c = self._factor[:, :k, :k], self._along[:, :k, None]
         W = torch.linalg.solve_triangular(R, c, upper=True)[..., 0]
-        if self._nonnegative:  # they are, but for rounding
+        if self._nonnegative:  # they are, up to rounding
             W = W.clamp_min(0)
         W = W * self._sizes[:, None] / self._lengths[chosen]
         codes = W.new_zeros(len(W), len(self._lengths))
@@ -60,13 +60,13 @@ class PursuitPath:
     def residual(self, n_nonzero):
         r"""Return :math:`\|y - wD\|^2` with at most `n_nonzero` atoms, (n_samples,).
 
-        Right to rounding of :math:`\|y\|^2`.
+        Exact up to the rounding of :math:`\|y\|^2`.
 
         Raises
         ------
         ValueError
-            As in :meth:`codes`, or if the method is "legacy", whose codes are not those
-            of least squares, or a square is too large or small.
+            As in :meth:`codes`, or if the method is "legacy", whose codes are not
+            least-squares codes, or a square is too large or too small to represent.
         """
         if self._method == "legacy":
             raise ValueError("method must be 'ormp' or 'omp' here; got 'legacy'")
@@ -81,9 +81,9 @@ class PursuitPath:
 
 
 def pursuit(D, Y, n_nonzero, **options):
-    """Return codes W of few entries, with ``Y ~ W @ D``, (n_samples, n_atoms).
+    """Return sparse codes W with ``Y ~ W @ D``, (n_samples, n_atoms).
 
-    As :func:`pursuit_path`, which says what the parameters are, at its end.
+    The last codes of :func:`pursuit_path`, which documents the parameters.
     """
     return pursuit_path(D, Y, n_nonzero, **options).codes(n_nonzero)
 
@@ -102,16 +102,16 @@ def pursuit_path(
 
     .. math:: \min_w \|y - w D\|^2 \quad\text{with}\quad \|w\|_0 \le k
 
-    Greedily: one atom after another joins a sample's, whose codes are then those of
-    least squares. With :math:`r` the residual, :math:`d_i` an atom and
-    :math:`d_i^\perp` what those chosen leave of it, OMP chooses the largest
-    :math:`|\langle r, d_i\rangle| / \|d_i\|` (book: ``eq-omp``) [1], ORMP, or
-    orthogonal least squares, the largest
-    :math:`|\langle r, d_i\rangle| / \|d_i^\perp\|`: that whose choice leaves least
-    (book: ``eq-ormp``) [2]. Of equals, the first is chosen.
+    Greedily: atoms are added one at a time, and the codes refitted by least squares.
+    With :math:`r` the residual, :math:`d_i` an atom and :math:`d_i^\perp` its part
+    orthogonal to those chosen, OMP chooses the largest
+    :math:`|\langle r, d_i\rangle| / \|d_i\|` (book: ``eq-omp``) [1]; ORMP, or
+    orthogonal least squares, chooses the largest
+    :math:`|\langle r, d_i\rangle| / \|d_i^\perp\|`, the atom that leaves the smallest
+    residual (book: ``eq-ormp``) [2]. Ties go to the first atom.
 
-    A sample is done before `n_nonzero` once no atom left has more than rounding in
-    common with its residual. Atoms in the span of those chosen are never chosen:
+    A sample is done before `n_nonzero` once its residual is orthogonal, up to rounding,
+    to all remaining atoms. Atoms in the span of those chosen are never chosen:
     :math:`\|d_i^\perp\|^2 \le \sqrt\epsilon \|d_i\|^2`, :math:`\epsilon` the rounding
     of `dtype`. Nor are zero atoms.
 
@@ -124,15 +124,15 @@ def pursuit_path(
     n_nonzero : int
         k, at most `n_measurements`.
     method : {"ormp", "omp", "legacy"}, default="ormp"
-        "legacy" is what ORMP makes of atoms that it wrongly takes to have length 1:
-        the initial :math:`\|d_i^\perp\|^2` of each is 1, and its running value, not
-        the true one, also scales the codes, which atoms shorter than 1 make too
-        small. Tables were published so [3]; it is for their reproduction only.
+        "legacy" is ORMP with all atoms wrongly taken to have length 1: each
+        :math:`\|d_i^\perp\|^2` starts at 1, and its running value, not the true one,
+        also scales the codes, which are too small for atoms shorter than 1. It serves
+        only to reproduce tables published this way [3].
     nonnegative : bool, default=False
-        Codes from 0 up, by choosing only among the atoms whose choice makes no code
-        of the least squares negative, neither theirs nor of those chosen before; a
-        sample is done where there is none. What is chosen stays, so this may end
-        above the best code from 0 up. Not for "legacy".
+        Non-negative codes, by choosing only atoms that make no least-squares code
+        negative, neither their own nor those of atoms chosen before; a sample is done
+        once there is none. Chosen atoms stay, so the error may exceed that of the best
+        non-negative code. Not for "legacy".
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
 
@@ -144,7 +144,7 @@ def pursuit_path(
     ------
     ValueError
         If `D` or `Y` is not a matrix of finite numbers, they differ in width,
-        `n_nonzero` is not a whole number from 1 to that width, or an option is none
+        `n_nonzero` is not a whole number from 1 to that width, or an option is not one
         of those above.
 
     References
@@ -163,7 +163,7 @@ def pursuit_path(
         )
     _check_nonzero(n_nonzero, D.shape[1], "the length of an atom")
     (D, of_atoms), (Y, of_samples) = halved(D, method != "legacy"), halved(Y)
-    if method == "legacy":  # which sees how long atoms are
+    if method == "legacy":  # which depends on the atoms' lengths
         check_squares(D, dtype)
     D, Y = (as_tensor(M, device=device, dtype=dtype) for M in (D, Y))
     lengths = torch.ones_like(D[:, 0]) if method == "legacy" else D.norm(dim=1)
@@ -182,9 +182,9 @@ def pursuit_path(
 
 
 def _chunks(a, n_nonzero):
-    """Yield the rows of `a` by chunks, each with the same room to work in.
+    """Yield the rows of `a` in chunks that share one workspace.
 
-    Asking the system for memory again and again would take longer than the work.
+    Allocating memory for every chunk would take longer than the work.
     """
     each = n_nonzero * a.shape[1] * a.element_size()
     size = min(max(1, CHUNK_BYTES[a.device.type] // each), len(a))
@@ -195,11 +195,11 @@ def _chunks(a, n_nonzero):
 
 
 def _chunk(gram, a, V, left, work, *, method, nonnegative):
-    """Choose atoms for some samples; `a` is their products with all atoms.
+    """Choose atoms for some samples; `a` holds their products with all atoms.
 
-    Overwrites `a`, which becomes the residuals' products, and the room to work in:
-    `V`, what the atoms have along each basis vector; `left`, squared lengths of what
-    the atoms have beyond them, infinite where an atom may not be chosen; `work`.
+    Overwrites `a`, which becomes the residuals' products, and the workspace: `V`, the
+    atoms' components along each basis vector; `left`, the squared lengths of their
+    parts orthogonal to the basis, infinite where an atom may not be chosen; `work`.
 
     Returns the atoms (b, k), the triangular factors (b, k, k), the products with the
     basis (b, k), and where a sample was not done (b, k).
@@ -233,7 +233,7 @@ def _chunk(gram, a, V, left, work, *, method, nonnegative):
 
 
 def _score(a, left, method, out):
-    """Return what choosing an atom is worth, squared; 0 is nothing, or not allowed."""
+    """Return the squared score of each atom; 0 for no gain, or if not allowed."""
     torch.nn.functional.threshold_(left, torch.finfo(a.dtype).eps ** 0.5, torch.inf)
     torch.mul(a, a, out=out)
     if method == "omp":
@@ -244,22 +244,22 @@ def _score(a, left, method, out):
 class _Signs:
     """Which atoms may join the chosen ones without turning a code negative.
 
-    `B`, (b, k, d), is what it takes of the chosen atoms to make each atom's part along
-    them, `w` are the codes so far: with an atom's code t, they become ``w - B * t``.
+    `B`, (b, k, d), holds each atom's coefficients on the chosen atoms, `w` the codes so
+    far: with an atom of code t added, they become ``w - B * t``.
     """
 
     def __init__(self, V):
         self.B, self.w = torch.empty_like(V), torch.zeros_like(V[:, :, 0])
 
     def forbid(self, score, a, left, j):
-        """Set the scores of atoms to 0 that would turn a code negative, or are so."""
+        """Set to 0 the scores of atoms whose own code or another would be negative."""
         code = a / left
         score.masked_fill_(code <= 0, 0)
         for B, w in zip(self.B.unbind(1)[:j], self.w.split(1, dim=1), strict=False):
             score.masked_fill_(B * code > w, 0)
 
     def add(self, i, v, c, scale, j):
-        """Take in atom i, of which the part beyond the others is 1 / scale long."""
+        """Add atom i; the part of it orthogonal to the others has length 1 / scale."""
         B, w = self.B[:, :j], self.w[:, :j]
         at = B.gather(2, i[:, None].expand(-1, j, 1))
         self.B[:, j], self.w[:, j] = v * scale, (c * scale)[:, 0]

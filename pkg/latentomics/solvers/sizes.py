@@ -1,19 +1,19 @@
-"""Atoms and samples of any size: what pursuit reads, and what it can return."""
+"""Scaling of atoms and samples, so that pursuit takes values of any size."""
 
 import numpy as np
 
 
 def halved(M, needed=True):
-    """Divide rows by powers of two, so that squares fit; return these exponents too.
+    """Divide rows by powers of two to keep squares in range; return the exponents too.
 
-    That rounds nothing: in ordinary units no bit of the answer depends on it.
+    The division is exact: in ordinary units it changes no bit of the answer.
     """
     exponents = np.frexp(np.abs(M).max(axis=1, keepdims=True))[1] * needed
     return np.ldexp(M, -exponents), exponents
 
 
 def check_squares(D, dtype):
-    """Raise ValueError unless products of atoms neither overflow nor all vanish."""
+    """Raise ValueError if products of atoms would overflow, or all would vanish."""
     number, largest = np.finfo(dtype), np.abs(D).max()
     least, most = number.tiny**0.5, (number.max / D.shape[1]) ** 0.5
     if largest and not least < largest < most:
@@ -24,7 +24,7 @@ def check_squares(D, dtype):
 
 
 def doubled(M, exponents, what):
-    """Multiply by powers of two, or raise ValueError if there are no such numbers."""
+    """Multiply by powers of two; raise ValueError if a result is not representable."""
     with np.errstate(over="ignore", under="ignore"):
         found = np.ldexp(M, exponents)
     number = np.finfo(M.dtype)
