@@ -6,7 +6,8 @@ import pandas as pd
 from latentomics import metrics, sensing, signatures
 from latentomics.denoise import enriched
 from latentomics.multitask import PathSearch, RidgePerTask
-from latentomics.sensing import profiles, scores
+from latentomics.sensing import profiles
+from latentomics.sensing.scores import scores
 from latentomics.signatures.channels import CHANNELS, correct_opportunities
 from latentomics.signatures.similarity import similarity
 from latentomics.solvers.pursuit import pursuit_path
@@ -372,7 +373,7 @@ FUNCTIONS = {
         B6,
         [0, 1],
     ),
-    "sensing.scores X_hat": (scores.scores, A6, B6, [0, 1]),
+    "sensing.scores X_hat": (scores, A6, B6, [0, 1]),
     "sensing.distance_distortion A": (theory.distance_distortion, A6, B6[:3], [1]),
 }
 

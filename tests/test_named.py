@@ -37,9 +37,9 @@ from sklearn.metrics import r2_score
 from latentomics import metrics
 from latentomics.matrices import aligned, read_matrix
 from latentomics.multitask.regressor import ModelPath
-from latentomics.sensing import scores
 from latentomics.sensing.blind_factors import BlindFactors
 from latentomics.sensing.blind_modules import BlindModules
+from latentomics.sensing.scores import scores
 from latentomics.studies.denoise import concordance, implicit_rank
 from latentomics.studies.multitask import weights
 
@@ -345,6 +345,6 @@ def test_one_name_is_no_list_of_names():
 def test_a_sparse_argument_is_refused_in_either_place(place):
     given = [np.eye(3), np.eye(3)]
     given[place] = sparse.csr_array(np.eye(3))
-    for call in (scores.scores, metrics.spearman_matrix, implicit_rank.eta_squared):
+    for call in (scores, metrics.spearman_matrix, implicit_rank.eta_squared):
         with pytest.raises(ValueError, match="must be dense; got a sparse csr_array"):
             call(*given)

@@ -174,7 +174,7 @@ class DeepMatrixFactorization(DeepFactorizationBase):
         :math:`\rho` is :math:`r^2/2`, :math:`|r|`, Huber's loss, or
         :math:`\tfrac12 \min(r^2, \eta^2)`.
     eta : float, default=2.0
-        Bound of the Huber and the trimmed loss, in scaled units (see `scale`).
+        Bound of the Huber and the trimmed loss, in units of `eta_unit`.
     eta_unit : {"scaled", "noise"}, default="scaled"
         Units of `eta`: scaled units, or robust standard deviations of the residuals,
         :math:`1.4826\,\mathrm{med}|r|`, so that one value such as 2.5 suits any data

@@ -67,7 +67,8 @@ class ResidualThresholdedDMF(DeepFactorizationBase):
     low_rank_ : ndarray of shape (n_samples, n_features)
         L, in the units of `X`.
     corrected_ : ndarray of shape (n_samples, n_features)
-        C, in the units of `X`, gaps filled; kept entries are X, rounded to `dtype`.
+        C, in the units of `X`, gaps filled; kept entries are X, with "clamp" minus
+        the residual clipped at the bound, rounded to `dtype`.
     kept_ : ndarray of bool of shape (n_samples, n_features)
         The spikes returned to the output.
     enrichment_ : DataFrame

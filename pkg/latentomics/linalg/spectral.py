@@ -5,8 +5,8 @@ import torch
 from latentomics.arrays import binary_size, randn
 
 # The eigenvalues of M'M are off by eps * s_max^2, so a singular value of eps^(1/4)
-# of the largest has lost a quarter of its digits. A `lam` below that (1e-4 in
-# float64, 2e-2 in float32) therefore uses the full SVD, which is slower.
+# of the largest has lost half of its digits. A `lam` below that (1e-4 in float64,
+# 2e-2 in float32) therefore uses the full SVD, which is slower.
 GRAM_POWER = 1 / 4
 
 
@@ -17,9 +17,10 @@ def svt(M, lam):
 
     .. math:: S_\lambda(M) = U \max(\Sigma - \lambda, 0) V^\top
 
-    With n >> p it is computed as :math:`M\,V \max(1 - \lambda/\Sigma, 0) V^\top`
-    from the eigenvectors of the small :math:`M^\top M`, several times faster than
-    an SVD. What that loses in accuracy lies below `lam` and is shrunk to 0 anyway.
+    Unless `lam` is tiny, it is computed as
+    :math:`M\,V \max(1 - \lambda/\Sigma, 0) V^\top` from the eigenvectors of the
+    smaller Gram matrix, several times faster than an SVD. What that loses in accuracy
+    lies below `lam` and is shrunk to 0 anyway.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
 """Part III: predicting drug response from molecular features, many drugs at once."""
 
 from .effects import DrugAndLineEffects, ResponseSoftImpute
-from .elastic_net import ElasticNetPerTask
-from .hybrid import TraceNormHybrid
+from .elastic_net import ElasticNetPerTask, elastic_net_grid
+from .hybrid import TraceNormHybrid, hybrid_grid
 from .kbmtl import KBMTL
 from .nearest_drug import NearestDrug
 from .path_search import PathSearch
-from .ridge import RidgePerTask
+from .ridge import RidgePerTask, ridge_grid
 from .splitters import InductiveKFold, TransductiveKFold
 from .task_groups import TaskGroups
-from .trace_norm import TraceNormRegressor
+from .trace_norm import TraceNormRegressor, trace_norm_grid
 
 __all__ = [
     "DrugAndLineEffects",
@@ -24,4 +24,8 @@ __all__ = [
     "TraceNormHybrid",
     "TraceNormRegressor",
     "TransductiveKFold",
+    "elastic_net_grid",
+    "hybrid_grid",
+    "ridge_grid",
+    "trace_norm_grid",
 ]

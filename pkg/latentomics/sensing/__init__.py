@@ -7,12 +7,20 @@ from .designs import OptimisedPools
 from .dictionary_decoder import DictionaryDecoder
 from .ksvd import KSVD
 from .linear import LinearMMSE
-from .measurement import GaussianMeasurement, PooledMeasurement, SignatureGenes
+from .measurement import (
+    GaussianMeasurement,
+    PooledMeasurement,
+    SignatureGenes,
+    add_noise,
+    noise_variance,
+)
 from .mixture import MixtureMMSE
 from .mlp import MLPDecoder
 from .online_dictionary import OnlineDictionary
+from .profiles import pseudobulk, top_genes
 from .regressor_decoder import RegressorDecoder
 from .residual import ResidualDecoder
+from .scores import scores
 from .smaf import SMAF
 from .sparse_nmf import SparseNMF
 from .stacked import StackedDecoder
@@ -40,5 +48,10 @@ __all__ = [
     "StackedDecoder",
     "VAEDecoder",
     "WGANDecoder",
+    "add_noise",
+    "noise_variance",
+    "pseudobulk",
     "pursuit",
+    "scores",
+    "top_genes",
 ]

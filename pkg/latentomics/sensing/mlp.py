@@ -100,6 +100,8 @@ class MLPDecoder(MeasurementDecoder):
     ------
     ValueError
         In `fit`: if a parameter is out of range.
+    FloatingPointError
+        In `fit`: if the loss is no longer finite.
 
     References
     ----------

@@ -48,7 +48,7 @@ class OnlineDictionary(PursuedDictionary):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        D, rows of length 1.
+        D, rows of length 1; 0 for an atom that no sample used.
     n_nonzero_ : int
         k, capped at the number of atoms and of genes.
     trace_ : Trace

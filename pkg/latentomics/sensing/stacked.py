@@ -74,6 +74,8 @@ class StackedDecoder(MeasurementDecoder):
     ------
     ValueError
         In `fit`: if a parameter is out of range.
+    FloatingPointError
+        In `fit`: if the loss is no longer finite.
 
     References
     ----------

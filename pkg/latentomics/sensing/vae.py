@@ -90,6 +90,8 @@ class VAEDecoder(GenerativeDecoder):
     ------
     ValueError
         In `fit`: if a parameter is out of range.
+    FloatingPointError
+        In `fit`: if the loss is no longer finite.
 
     References
     ----------
