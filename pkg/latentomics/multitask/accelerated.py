@@ -8,15 +8,15 @@ from latentomics.solvers import iterate
 
 
 def accelerated_path(problem, lams, *, tol, max_iter):
-    r"""Solve at each of `lams`, each from where the one before ended.
+    r"""Solve for each of `lams`, warm-starting from the previous solution.
 
     With L the largest eigenvalue of :math:`B^\top B`, one step from the extrapolated
     point V is (book: ``eq-fista``)
 
     .. math:: A^+ = S_{\lambda/L}\big(V + \tfrac1L B^\top R(V)\big)
 
-    R is the residual with the best intercepts, so that the loss is that of A alone.
-    The momentum is dropped whenever it points uphill.
+    R is the residual at the best intercepts, so the loss depends on A alone. The
+    momentum is reset whenever it points uphill.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the other drugs' residuals on a line say about one more drug."""
+"""Predicting a drug's residual on a line from those of the other drugs."""
 
 from dataclasses import dataclass
 
@@ -29,20 +29,20 @@ class _Inverses:
 
 
 def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
-    r"""Estimate the covariance of the residuals of all drugs, gaps and all.
+    r"""Estimate the covariance between drugs of residuals with gaps.
 
-    The lines' residuals :math:`r_i` are drawn from :math:`N(0, C)`; the most probable
-    C under an inverse Wishart prior worth :math:`\kappa` lines with the drugs' own
-    variances D minimises (book: ``eq-drug-covariance``)
+    The residuals :math:`r_i` of each line are drawn from :math:`N(0, C)`. With an
+    inverse Wishart prior worth :math:`\kappa` lines with the drugs' own variances D,
+    the maximum a posteriori estimate of C minimises (book: ``eq-drug-covariance``)
 
     .. math::
         (1 - s) \sum_i \big[\log\det C_{o_i} + r_{o_i}^\top C_{o_i}^{-1} r_{o_i}\big]
         + n s \big[\log\det C + \operatorname{tr}(C^{-1} D)\big],
         \qquad s = \frac{\kappa}{n + \kappa}
 
-    over the measured drugs :math:`o_i` of each line. Expectation maximisation [1]
-    never raises it; each step is :math:`C \leftarrow (1 - s) S / n + s D` with S the
-    expected sum of squares.
+    over the measured drugs :math:`o_i` of each line. Expectation maximisation [1] never
+    increases the objective; each step is :math:`C \leftarrow (1 - s) S / n + s D` with
+    S the expected sum of squares.
 
     Parameters
     ----------
@@ -50,11 +50,11 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
         Residuals, 0 where `seen` is false. Every line has a measured drug.
     seen : bool tensor of shape (n, T)
     shrinkage : float
-        s, between 0 and 1: 1 says that drugs have nothing in common.
+        s, between 0 and 1; at 1 the drugs are uncorrelated.
     tol : float
         Stop once a step changes C by at most this share of its norm.
     start : tensor of shape (T, T), optional
-        Where to begin, such as the C of similar residuals; D by default.
+        Starting point, such as the C of similar residuals; D by default.
 
     Returns
     -------
@@ -98,9 +98,9 @@ def drug_covariance(R, seen, shrinkage, *, tol, max_iter, start=None):
 
 
 def conditional_means(C, R, seen):
-    r"""Return what is expected of each residual given the others of its line, (n, T).
+    r"""Return the expectation of each residual given the others of its line, (n, T).
 
-    For a drug that was not measured :math:`C_{to} C_o^{-1} r_o`. For one that was, its
+    For an unmeasured drug this is :math:`C_{to} C_o^{-1} r_o`. For a measured one, its
     own value is left out: :math:`r_t - (C_o^{-1} r_o)_t / (C_o^{-1})_{tt}`.
     """
     inverses = _invert(C, seen)
@@ -111,7 +111,7 @@ def conditional_means(C, R, seen):
 
 
 def _variances(R, seen):
-    """Return each drug's variance, as if one more line had shown the average one."""
+    """Return each drug's variance, with one extra line at the average variance."""
     squares, count = R.square().sum(dim=0), seen.sum(dim=0)
     typical = squares.sum() / count.sum()
     return ((squares + typical) / (count + 1)).clamp(min=tiny(R) ** 0.5)

@@ -1,4 +1,4 @@
-"""Two rivals without features: additive effects, and a low rank of the responses."""
+"""Two baselines without features: additive effects, and low-rank responses."""
 
 from dataclasses import dataclass
 
@@ -20,18 +20,18 @@ from latentomics.multitask.transductive import TransductiveRegressor, known_line
 
 
 class DrugAndLineEffects(TransductiveRegressor):
-    r"""Predict the drug's mean plus what the line does to every drug.
+    r"""Predict each response as a drug effect plus a line effect.
 
     .. math:: \min_{a, b} \sum_{(i,t) \in \Omega} (y_{it} - a_i - b_t)^2
         + \kappa \sum_i a_i^2
 
-    Solved exactly (book: ``eq-effects``). A line never measured has a = 0.
+    Solved exactly (book: ``eq-effects``). A line without measurements has a = 0.
 
     Parameters
     ----------
     penalty : float, default=1.0
-        :math:`\kappa \ge 0`, in measured cells: as if so many more of each line had
-        been average.
+        :math:`\kappa \ge 0`, in measured cells: equivalent to that many extra cells per
+        line without a line effect.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class DrugAndLineEffects(TransductiveRegressor):
     fitted_ : ndarray of shape (n_samples, n_tasks)
         :math:`a_i + b_t`.
     X_ : ndarray of shape (n_samples, n_features)
-        Features by which `predict` finds a line again.
+        Features by which `predict` recognises a line.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class DrugAndLineEffects(TransductiveRegressor):
         self.penalty = penalty
 
     def fit(self, X, Y):
-        """Fit to responses; of the features only the lines' identity is used."""
+        """Fit to responses; features only serve to identify the lines."""
         check_not_negative(penalty=self.penalty)
         X, Y = self._read(X, Y)
         mask = (~np.isnan(Y)).astype(float)
@@ -69,14 +69,14 @@ class DrugAndLineEffects(TransductiveRegressor):
 
 
 class ResponseSoftImpute(TransductiveRegressor):
-    r"""Fill the responses with their best trace-norm fit, drug means left free.
+    r"""Complete the responses by their best trace-norm fit, with free drug means.
 
     .. math:: \min_{L, b} \; \tfrac12 \|P_\Omega(Y - L - 1 b^\top)\|_F^2
         + \lambda \|L\|_*
 
-    It is :class:`TraceNormRegressor` with one indicator feature per line (book:
-    ``eq-response-soft-impute``), and solved by the same loop: whatever it predicts,
-    no molecular feature has helped.
+    Equivalent to :class:`TraceNormRegressor` with one indicator feature per line (book:
+    ``eq-response-soft-impute``) and solved by the same loop; its predictions use no
+    molecular features.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class ResponseSoftImpute(TransductiveRegressor):
     fitted_ : ndarray of shape (n_samples, n_tasks)
         :math:`L + 1 b^\top`, in units of Y.
     X_ : ndarray of shape (n_samples, n_features)
-        Features by which `predict` finds a line again.
+        Features by which `predict` recognises a line.
     trace_ : Trace
         Objective and gap at each look, iterations used, why it stopped.
 
@@ -111,20 +111,20 @@ class ResponseSoftImpute(TransductiveRegressor):
         self.device, self.dtype = device, dtype
 
     def fit(self, X, Y):
-        """Fit to responses; of the features only the lines' identity is used."""
+        """Fit to responses; features only serve to identify the lines."""
         check_positive(lam=self.lam)
         X, (fitted,), (self.trace_,) = self._solve(X, Y, lambda top: [self.lam])
         return self._remember(X, fitted)
 
     def fit_path(self, X, Y, grid=None):
-        """Fit at many lam, falling, each ``{"fraction": f}`` of that where L = 0."""
+        """Fit at falling lam, each ``{"fraction": f}`` of the smallest with L = 0."""
         points = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
         fractions = falling_fractions(points)
         X, fitted, _ = self._solve(X, Y, lambda top: [f * top for f in fractions])
         return FittedPath(points, X, np.stack(fitted)).of(self)
 
     def _solve(self, X, Y, choose):
-        """Return the checked X, and fits and traces at each lam that `choose` names."""
+        """Return the checked X, and the fit and trace at each lam from `choose`."""
         check_choice("dtype", self.dtype, DTYPES)
         check_whole(max_iter=self.max_iter)
         X, Y = self._read(X, Y)

@@ -1,4 +1,4 @@
-"""The rival that fits each drug on its own: an elastic net per column of Y."""
+"""A baseline that fits drugs separately: an elastic net per column of Y."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,12 +16,12 @@ from latentomics.multitask.regressor import (
 from latentomics.solvers.feature_sign import elastic_net_path
 
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-RIDGE_AS = 0.001  # the l1_ratio whose lam_max stands in for that of 0, infinite
+RIDGE_AS = 0.001  # the l1_ratio whose lam_max replaces the infinite one at 0
 ROUNDING = 1e-12
 
 
 def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01):
-    """Return the points of a path, ratio by ratio, each with falling lam.
+    """Return the points of a path, ratio by ratio, each with decreasing lam.
 
     Parameters
     ----------
@@ -30,12 +30,13 @@ def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01
         time.
     n_lams : int, default=100
     eps : float, default=0.01
-        The last lam as a share of the first, `lam_max_`; evenly on the log scale.
+        Smallest lam relative to `lam_max_`, the first; evenly spaced on the log scale.
 
     Returns
     -------
     list of dict
-        ``{"l1_ratio": a, "fraction": f}``, f the share of each drug's own `lam_max_`.
+        ``{"l1_ratio": a, "fraction": f}``, lam as a fraction f of each drug's own
+        `lam_max_`.
     """
     check_whole(n_lams=n_lams)
     check_positive(eps=eps)
@@ -48,37 +49,37 @@ def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01
 
 
 class ElasticNetPerTask(LinearRegressor):
-    r"""Regress each response on the features by itself, most weights kept at 0.
+    r"""Regress each response separately on the features, with sparse weights.
 
     .. math::
         \min_{w_t, b_t} \; \frac{1}{2 n_t} \|P_t (y_t - X w_t - b_t 1)\|^2
         + \lambda \Big( \alpha \|w_t\|_1 + \frac{1 - \alpha}{2 s_t} \|w_t\|^2 \Big)
 
     :math:`P_t` keeps the :math:`n_t` lines measured for drug t, and :math:`s_t` is the
-    standard deviation of the responses there: as in glmnet [1], the problem is that
-    of responses of unit variance, and :math:`s_t = 1` where `Y` is standardised.
-    Thus the fit has no units of Y, which the formula without :math:`s_t` has. Features
-    are taken as they are, and for :math:`\alpha < 1` their units matter. The weights
-    are exact, by feature-sign search [2]. Book: ``eq-elastic-net``.
+    standard deviation of their responses, 1 if `Y` is standardised. As in glmnet [1],
+    this is the problem for responses of unit variance, so the fit does not depend on
+    the units of Y, as it would without :math:`s_t`. Features are not scaled: for
+    :math:`\alpha < 1` their units matter. The weights are exact, by feature-sign search
+    [2]. Book: ``eq-elastic-net``.
 
     Parameters
     ----------
     l1_ratio : float, default=0.5
-        :math:`\alpha` from 0, ridge regression, solved exactly, to 1, the lasso.
+        :math:`\alpha`, from 0 (ridge regression, solved exactly) to 1 (the lasso).
     lam : float, default=0.1
-        :math:`\lambda > 0`, in units of X times Y; from a drug's `lam_max_` on its
-        weights are 0. How to choose both: :class:`PathSearch`.
+        :math:`\lambda > 0`, in units of X times Y; at or above a drug's `lam_max_` its
+        weights are 0. To choose both, see :class:`PathSearch`.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_features, n_tasks)
-        w, in units of Y per unit of X. 0 for a feature that is constant on the lines
-        measured, and for a drug whose responses are.
+        w, in units of Y per unit of X. 0 for a feature that is constant over the
+        measured lines, and for a drug with constant responses.
     intercept_ : ndarray of shape (n_tasks,)
         b, in units of Y.
     lam_max_ : ndarray of shape (n_tasks,)
-        The least lam for which w = 0, in units of X times Y; for `l1_ratio` below
-        .001, where it is infinite or nearly, that of .001.
+        The smallest lam for which w = 0, in units of X times Y; for `l1_ratio` below
+        .001, where it is infinite or nearly so, the value at .001.
 
     Raises
     ------
@@ -97,7 +98,7 @@ class ElasticNetPerTask(LinearRegressor):
         self.l1_ratio, self.lam = l1_ratio, lam
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         check_positive(lam=self.lam)
         _check_ratio(self.l1_ratio)
         X, Y = self._read(X, Y)
@@ -112,16 +113,17 @@ class ElasticNetPerTask(LinearRegressor):
         return self
 
     def fit_path(self, X, Y, grid=None):
-        """Fit at many lam and ratios, each lam from where the one before ended.
+        """Fit at many lam and ratios, warm-starting each lam from the one before.
 
         Parameters
         ----------
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            Each ``{"l1_ratio": a, "fraction": f}`` with lam the share f of each
-            drug's `lam_max_`, falling within a ratio; by default
-            :func:`elastic_net_grid`, five ratios with 100 lam from 1 to .01.
+            Each ``{"l1_ratio": a, "fraction": f}``, with lam a fraction f of each
+            drug's `lam_max_`, decreasing within a ratio; by default
+            :func:`elastic_net_grid`, five ratios, each with 100 fractions from 1 to
+            .01.
 
         Returns
         -------
@@ -139,10 +141,10 @@ class ElasticNetPerTask(LinearRegressor):
 
 @dataclass
 class ElasticNetPath(FeaturePath):
-    """Weights of every drug at each point of a grid, as a rule mostly 0.
+    """Sparse weights of every drug at each point of a grid.
 
-    Twelve bytes for each that is not: at ``l1_ratio=0`` that is all of them,
-    n_features x n_tasks x n_lams.
+    Twelve bytes per non-zero weight; at ``l1_ratio=0`` all n_features x n_tasks x
+    n_lams are non-zero.
     """
 
     points: list  # of dict: l1_ratio, fraction
@@ -167,14 +169,14 @@ class ElasticNetPath(FeaturePath):
 
 
 class _Drug:
-    """One drug on the lines measured: centred features, responses of unit variance."""
+    """One drug on its measured lines: centred features, responses of unit variance."""
 
     def __init__(self, X, y):
         seen = ~np.isnan(y)
         X, y = X[seen], y[seen]
         self.mean, self.level = X.mean(axis=0), y.mean()
         self.X = np.asfortranarray(X - self.mean)
-        self.X[:, np.ptp(X, axis=0) == 0] = 0  # and not a rounding error
+        self.X[:, np.ptp(X, axis=0) == 0] = 0  # exactly, without rounding error
         self.scale = y.std() if np.ptp(y) else 0.0
         self.y = (y - self.level) / (self.scale or 1.0)
         self.top = np.abs(self.X.T @ self.y).max() / len(y) if self.scale else 0.0

@@ -10,7 +10,7 @@ from latentomics.solvers import iterate
 
 
 def admm_path(problem, lams, *, tol, max_iter):
-    r"""Solve at each of `lams`, each from where the one before ended.
+    r"""Solve for each of `lams`, warm-starting from the previous solution.
 
     The problem is split as :math:`W = Z` (book: ``eq-multitask-admm``), with the
     scaled dual G:
@@ -20,9 +20,9 @@ def admm_path(problem, lams, *, tol, max_iter):
                (B_t^\top y_t + \rho (z_t - g_t)) \\
         Z &\leftarrow S_{\lambda / \rho}(W + G), \qquad G \leftarrow G + W - Z
 
-    :math:`B_t` holds the measured lines of drug t, centred. The two residuals are
-    balanced in the first 200 iterations; one eigendecomposition for each pattern of
-    measured lines makes every :math:`\rho` free.
+    :math:`B_t` holds the measured lines of drug t, centred. In the first 200 iterations
+    :math:`\rho` is adapted to balance the primal and dual residuals; with one
+    eigendecomposition per pattern of measured lines, changing it costs nothing.
 
     Parameters
     ----------

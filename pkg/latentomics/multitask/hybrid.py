@@ -1,4 +1,4 @@
-"""Features first, then what the other drugs say about the rest."""
+"""Regression on features, then prediction of the residuals from other drugs."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -16,23 +16,23 @@ KEYS = ("fraction", "shrinkage")
 
 
 class TraceNormHybrid(LinearRegressor):
-    r"""Trace-norm regression, then kriging of its residuals between drugs.
+    r"""Trace-norm regression, followed by kriging of its residuals across drugs.
 
     .. math::
         \hat y_{it} = x_i^\top w_t + b_t
         + C_{t,o_i} C_{o_i}^{-1} r_{i,o_i}, \qquad r = y - X w - b
 
-    W is that of :class:`TraceNormRegressor`; C, the covariance of the residuals
-    between drugs, makes the nearest drug and all others speak in proportion to what
-    they have been worth (book: ``eq-hybrid``). The paper has no such method. A line
-    that was not in the fit, or had nothing measured, gets the first part alone.
+    W is that of :class:`TraceNormRegressor`. C, the covariance of the residuals between
+    drugs, weights every measured drug by how well it predicts drug t (book:
+    ``eq-hybrid``). The paper has no such method. A line that was not in the fit, or has
+    no measurements, gets the linear part only.
 
     Parameters
     ----------
     lam : float, default=1.0
         As in :class:`TraceNormRegressor`.
     shrinkage : float, default=0.3
-        Weight of "drugs have nothing in common" in C, above 0 and at most 1.
+        Weight of the diagonal (uncorrelated drugs) in C, above 0 and at most 1.
     tol : float, default=1e-4
         Duality gap of W.
     covariance_tol : float, default=0.03
@@ -51,10 +51,10 @@ class TraceNormHybrid(LinearRegressor):
     covariance_ : ndarray of shape (n_tasks, n_tasks)
         C, in squared units of Y.
     correction_ : ndarray of shape (n_samples, n_tasks)
-        What the other drugs add for each line of the fit; for a measured cell its own
-        value is left out.
+        Correction from the other drugs for each fitted line; for a measured cell, its
+        own value is left out.
     X_ : ndarray of shape (n_samples, n_features)
-        Features by which `predict` finds a line again.
+        Features by which `predict` recognises a line.
     trace_ : Trace
         Of the covariance: its objective and gap at each look.
 
@@ -80,7 +80,7 @@ class TraceNormHybrid(LinearRegressor):
         self.device, self.dtype = device, dtype
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         X, Y = self._read(X, Y)
         linear = self._trace_norm().set_params(lam=self.lam).fit(X, Y)
         self.coef_, self.intercept_ = linear.coef_, linear.intercept_
@@ -91,21 +91,21 @@ class TraceNormHybrid(LinearRegressor):
         return self
 
     def predict(self, X):
-        """Return the responses expected of lines, in units of Y."""
+        """Return the predicted responses of lines, in units of Y."""
         X = self._read_new(X)
         linear = X @ self.coef_ + self.intercept_
         return self._shaped(linear + _known(self.correction_, self.X_, X))
 
     def fit_path(self, X, Y, grid=None):
-        """Fit with many lam and shrinkages.
+        """Fit at many values of lam and shrinkage.
 
         Parameters
         ----------
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            Each ``{"fraction": f, "shrinkage": s}``, f a share of lam_max; by default
-            :func:`hybrid_grid`.
+            Each ``{"fraction": f, "shrinkage": s}``, lam as a fraction f of lam_max; by
+            default :func:`hybrid_grid`.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class TraceNormHybrid(LinearRegressor):
         linear = self._trace_norm().fit_path(X, Y, [{"fraction": f} for f in fractions])
         places = [fractions.index(point["fraction"]) for point in grid]
         residuals = Y - linear.predict(X)
-        corrections, last = [], {}  # a C of the lam before is a good start
+        corrections, last = [], {}  # warm start: C at the previous lam
         for place, point in zip(places, grid, strict=True):
             s = point["shrinkage"]
             given, last[s], _ = self._correction(residuals[place], s, last.get(s))
@@ -141,7 +141,7 @@ class TraceNormHybrid(LinearRegressor):
         where = {"device": self.device, "dtype": self.dtype}
         R = as_tensor(np.nan_to_num(residual[rows]), **where)
         mask = as_mask(seen[rows], device=self.device)
-        unit = binary_size(R)  # or squares of covariances vanish
+        unit = binary_size(R)  # or squared covariances underflow
         R, start = R / unit, start if start is None else start / unit**2
         stop = {"tol": self.covariance_tol, "max_iter": self.max_iter}
         C, trace = drug_covariance(R, mask, shrinkage, start=start, **stop)
@@ -157,13 +157,13 @@ def _known(correction, X_fit, X):
 
 
 def hybrid_grid(n_lams=10, eps=0.02, shrinkages=(0.1, 0.25, 0.6, 1.0)):
-    """Return the usual grid of :class:`TraceNormHybrid`.
+    """Return the default grid of :class:`TraceNormHybrid`.
 
     Parameters
     ----------
     n_lams : int, default=10
     eps : float, default=0.02
-        Smallest share of lam_max; even on the log scale, from 1 down.
+        Smallest fraction of lam_max; evenly spaced on the log scale, from 1 down.
     shrinkages : sequence of float, default=(0.1, 0.25, 0.6, 1.0)
 
     Returns
@@ -185,7 +185,7 @@ class HybridPath(FeaturePath):
 
     points: list  # of dict
     linear: TraceNormPath
-    places: list  # of each point, on the linear path
+    places: list  # index of each point on the linear path
     X: np.ndarray
     corrections: np.ndarray  # (n_points, n, T)
 
@@ -196,9 +196,9 @@ class HybridPath(FeaturePath):
         return linear + _known(self.corrections, self.X, X)
 
     def coef(self, choice):
-        """Return weights of the features, (p, T), each drug's at its `choice`."""
+        """Return weights of the features, (p, T), each drug at its `choice`."""
         return self.linear.coef([self.places[c] for c in choice])
 
     def intercept(self, choice):
-        """Return intercepts for features as they came, (T,)."""
+        """Return intercepts for uncentred features, (T,)."""
         return self.linear.intercept([self.places[c] for c in choice])

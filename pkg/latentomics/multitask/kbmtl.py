@@ -1,4 +1,4 @@
-"""The Bayesian rival: few hidden features of a line, shared by all drugs."""
+"""A Bayesian baseline: a few hidden features per line, shared by all drugs."""
 
 import math
 from typing import NamedTuple
@@ -25,54 +25,55 @@ class KBMTL(MultitaskRegressor):
     :math:`k_i` holds the similarities of line i to all lines, :math:`\exp(-\|x_i -
     x_j\|^2 / 2 w^2)`; :math:`\lambda` and :math:`\varepsilon` have gamma priors; only
     measured cells enter. The posterior is approximated by independent factors, each
-    set in turn to its best given the others (model and updates of [1]; book:
-    ``eq-kbmtl``), so that a lower bound of the evidence (book: ``eq-kbmtl-bound``)
-    rises at each step. `Y` is centred per drug on its measured lines first. The
+    updated in turn to its optimum given the others (model and updates of [1]; book:
+    ``eq-kbmtl``), so that a lower bound on the evidence (book: ``eq-kbmtl-bound``)
+    increases at each step. `Y` is first centred per drug over its measured lines. The
     priors have units: standardise `Y`. The scale of `X` does not matter.
 
     Parameters
     ----------
     n_components : int, default=20
-        Hidden features of a line.
+        Number of hidden features of a line.
     width : float, default=1.0
-        Of the kernel, w, as a share of the mean distance between two lines. The
+        Kernel width w, as a fraction of the mean distance between two lines. The
         paper's five are ``WIDTHS``: ``grid=[{"width": w} for w in WIDTHS]``.
     sigma_h : float, default=0.1
-        Spread of the hidden features about what the kernel says. No units.
+        Standard deviation of the hidden features given the kernel. No units.
     sigma_w : float, default=1.0
-        Prior spread of the weights, in units of Y.
+        Prior standard deviation of the weights, in units of Y.
     precision_prior : tuple, default=(1.0, 1.0)
         Shape and scale of the gamma prior of each :math:`\lambda_{ds}`.
     noise_prior : tuple, default=(1.0, 1.0)
-        The same of each :math:`\varepsilon_t`; its scale is in units of 1 / Y squared.
+        The same for each :math:`\varepsilon_t`; its scale is in units of 1 / Y squared.
     tol : float, default=1e-3
         Stop once one iteration changes the fitted responses by at most `tol` of their
         norm. No units.
     max_iter : int, default=200
-        The paper's number. An iteration costs n_components n_samples cubed; the
-        memory is some three n_samples x n_samples, times n_components on a GPU.
+        The default is the paper's. The cost per iteration is n_components n_samples
+        cubed; memory is about three n_samples x n_samples arrays, times n_components on
+        a GPU.
     random_state : int, default=0
-        Of the start. The bound has many maxima, and predictions differ.
+        Seed of the start. The bound has many maxima with different predictions.
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
-        With hundreds of lines rounding in float32 acts as another start does.
+        With hundreds of lines, float32 rounding has the effect of another seed.
 
     Attributes
     ----------
     lines_ : ndarray of shape (n_samples, n_features)
-        The lines that new ones are compared with, in units of X.
+        Training lines, to which new ones are compared, in units of X.
     width_ : float
         w, in units of X.
     projection_ : ndarray of shape (n_samples, n_components)
         Posterior mean of A.
     hidden_ : ndarray of shape (n_samples, n_components)
-        Posterior mean of H, which has learnt from the responses of a line.
+        Posterior mean of H, which also depends on the responses of a line.
     weights_ : ndarray of shape (n_components, n_tasks)
         Posterior mean of W, in units of Y.
     weights_cov_ : ndarray of shape (n_tasks, n_components, n_components)
         Posterior covariance of the weights of each drug.
     noise_ : ndarray of shape (n_tasks,)
-        1 / sqrt of the mean precision of the noise, g, in units of Y.
+        Noise level, 1 / sqrt of its mean precision g, in units of Y.
     intercept_ : ndarray of shape (n_tasks,)
         Mean of the measured responses, in units of Y.
     trace_ : Trace
@@ -110,7 +111,7 @@ class KBMTL(MultitaskRegressor):
         self.device, self.dtype = device, dtype
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         self._check()
         X, Y = self._read(X, Y)
         self.lines_, self.intercept_ = X, np.nanmean(Y, axis=0)
@@ -133,12 +134,12 @@ class KBMTL(MultitaskRegressor):
         return self
 
     def predict(self, X, return_std=False):
-        r"""Return the responses expected of lines with features `X`, in units of Y.
+        r"""Return the predicted responses of lines with features `X`, in units of Y.
 
-        With `return_std` also their standard deviations, of the same shape: noise and
-        what is not known of the weights, :math:`1/g_t + h_*^\top \Sigma_t h_*`. As in
-        [1], what is not known of h is left out. On real data that is the larger part:
-        of CCLE cells held out, 46% lie in the interval meant for 95%.
+        With `return_std`, also return their standard deviations, of the same shape:
+        noise and uncertainty of the weights, :math:`1/g_t + h_*^\top \Sigma_t h_*`. As
+        in [1], uncertainty of h is ignored. On real data that is the larger part: the
+        nominal 95% intervals cover 46% of held-out CCLE cells.
         """
         hidden = self._kernel(self._read_new(X)) @ self.projection_
         mean = self._shaped(hidden @ self.weights_ + self.intercept_)
@@ -168,7 +169,7 @@ class KBMTL(MultitaskRegressor):
 class State(NamedTuple):
     """The factors of the approximate posterior; n lines, R components, T drugs."""
 
-    fitted: torch.Tensor  # (n, T), H W', what convergence is judged by
+    fitted: torch.Tensor  # (n, T), H W', on which convergence is checked
     scale: torch.Tensor  # (n, R), of the gamma factors of lambda
     A: torch.Tensor  # (n, R)
     A_var: torch.Tensor  # (n, R), diagonals of the R covariances
@@ -192,7 +193,7 @@ class Posterior:
         self.shape_e = self.prior_e[0] + self.seen.sum(dim=0) / 2
 
     def start(self, R, generator):
-        """Return a random state, as [1]: A, H, W standard normal, in this order."""
+        """Return a random state, as in [1]: A, H, W standard normal, in this order."""
         (n, T), like = self.Y.shape, self.Y
         A, H, W = (randn(m, R, generator=generator, like=like) for m in (n, n, T))
         scale, ones = torch.full_like(A, self.prior_a[1]), torch.ones_like(A)
@@ -202,7 +203,7 @@ class Posterior:
         return State(H @ W.T, scale, A, ones, logdet, H, H_cov, noise, W, W_cov)
 
     def step(self, q):
-        """Set each factor in turn to its best given the others; eq-kbmtl-step."""
+        """Update each factor in turn to its optimum given the others; eq-kbmtl-step."""
         scale = 1 / (1 / self.prior_a[1] + (q.A.square() + q.A_var) / 2)
         # one component at a time stays in a CPU's cache; a GPU wants them all
         at_once = 1 if scale.device.type == "cpu" else scale.shape[1]
@@ -218,14 +219,14 @@ class Posterior:
         return State(H @ W.T, scale, A, A_var, A_logdet, H, H_cov, 1 / rate, W, W_cov)
 
     def precision(self, q):
-        """Return the mean precision of the noise of each drug, g, shape (T,)."""
+        """Return each drug's mean noise precision g, shape (T,)."""
         return self.shape_e * q.noise
 
     def loss(self, q):
         """Return minus the evidence bound, eq-kbmtl-bound."""
         lam, (n, R), T = self.shape_a * q.scale, q.A.shape, len(q.W)
         log_lam = torch.digamma(lam.new_tensor(self.shape_a)) + q.scale.log()
-        known = lam * q.A_var  # in sum n R less tau_h tr(K Sigma_s K) over s
+        known = lam * q.A_var  # sums to n R - tau_h sum_s tr(K Sigma_s K)
         bound = _gamma_bound(self.shape_a, q.scale, *self.prior_a)
         bound += (log_lam - lam * q.A.square() - known + 1).sum() / 2 + q.A_logdet / 2
         miss = (q.H - self.K @ q.A).square().sum() + _trace(q.H_cov)
@@ -267,7 +268,7 @@ class Posterior:
 
 
 def _gaussian(blocks, tau, target):
-    """Return means (m, R) and covariances of precisions ``blocks + tau I``."""
+    """Return means (m, R) and covariances for precisions ``blocks + tau I``."""
     eye = torch.eye(blocks.shape[1]).to(blocks)
     L = torch.linalg.cholesky(blocks + tau * eye)
     return torch.cholesky_solve(target[..., None], L)[..., 0], torch.cholesky_inverse(L)

@@ -1,4 +1,4 @@
-"""The rival that needs no features: what the most similar drug did to the line."""
+"""A baseline without features: the line's response to the most similar drug."""
 
 import numpy as np
 
@@ -13,9 +13,10 @@ class NearestDrug(TransductiveRegressor):
         \hat y_{it} = \bar y_t + \frac{s_{tq}}{s_{qq}} (y_{iq} - \bar y_q), \qquad
         q = \arg\max_{q \ne t,\; y_{iq} \text{ measured}} |r_{tq}|
 
-    Means, variances and the correlation r of a pair are those over the lines where
-    both were measured (book: ``eq-nearest-drug``); it is the rival of that name in
-    [1]. Where no other drug was measured on a line, the mean of drug t.
+    Means, variances and the correlation r of a pair are taken over the lines where both
+    were measured (book: ``eq-nearest-drug``). This is the baseline of the same name in
+    [1]. Where no other drug was measured on a line, the prediction is the mean of drug
+    t.
 
     Parameters
     ----------
@@ -25,18 +26,18 @@ class NearestDrug(TransductiveRegressor):
     Attributes
     ----------
     fitted_ : ndarray of shape (n_samples, n_tasks)
-        Predictions, in units of Y; that of a measured cell does not use its value
-        but for the regression.
+        Predictions, in units of Y. A measured cell's own value enters only through the
+        regression.
     X_ : ndarray of shape (n_samples, n_features)
-        Features by which `predict` finds a line again.
+        Features by which `predict` recognises a line.
     correlation_ : ndarray of shape (n_tasks, n_tasks)
         r, between drugs; NaN where a pair is not compared, and on the diagonal.
 
     Raises
     ------
     ValueError
-        In `fit`: as :class:`MultitaskRegressor`, or `min_lines` is no whole number
-        from 3 up. In `predict`: a line was not in the fit.
+        In `fit`: as :class:`MultitaskRegressor`, or `min_lines` is not a whole number
+        of at least 3. In `predict`: a line was not in the fit.
 
     References
     ----------
@@ -47,7 +48,7 @@ class NearestDrug(TransductiveRegressor):
         self.min_lines = min_lines
 
     def fit(self, X, Y):
-        """Fit to responses; of the features only the lines' identity is used."""
+        """Fit to responses; features only serve to identify the lines."""
         check_whole(at_least=3, min_lines=self.min_lines)
         X, Y = self._read(X, Y)
         slope, offset, self.correlation_ = _regressions(Y, self.min_lines)
@@ -70,9 +71,9 @@ def _regressions(Y, min_lines):
     seen = ~np.isnan(Y)
     mask = seen.astype(float)
     centre = np.nanmean(Y, axis=0)
-    Y = np.where(seen, Y - centre, 0.0)  # centred, or the sums of squares cancel
+    Y = np.where(seen, Y - centre, 0.0)  # centred, against cancellation in the sums
     unit = np.ldexp(1.0, np.frexp(np.abs(Y).max())[1])  # a power of 2 rounds nothing
-    Y = Y / unit  # or fourth powers overflow, or vanish
+    Y = Y / unit  # or fourth powers overflow or underflow
     count = np.maximum(mask.T @ mask, 1)
     mean = Y.T @ mask / count  # of drug t over the lines it shares with q
     cross = Y.T @ Y / count - mean * mean.T

@@ -16,29 +16,30 @@ SETTINGS = ("transductive", "inductive")
 
 
 class PathSearch(MultitaskRegressor):
-    r"""Fit an estimator with parameters chosen on cells held out of its fits.
+    r"""Fit an estimator with hyperparameters chosen by cross-validation.
 
     .. math::
         \hat\theta_t = \arg\min_\theta \frac{1}{|V_t|} \sum_{i \in V_t}
         (y_{it} - \hat y_{it}^{(\theta)})^2 / s_t^2
 
-    Each drug has its own :math:`\theta_t` where the estimator is one regression per
-    drug; otherwise the mean over all drugs decides (book: ``eq-path-search``). Of
-    points within a millionth of the least error the first of the grid is taken.
-    Features, and each drug's responses, are standardised to mean 0 and variance 1 on
-    what is fitted; predictions and weights come back in the units of `Y`.
+    Each drug has its own :math:`\theta_t` if the estimator is one regression per drug;
+    otherwise the mean error over all drugs decides (book: ``eq-path-search``). Errors
+    within a relative tolerance of one millionth of the least count as ties, which go to
+    the first point of the grid. Features, and each drug's responses, are standardised
+    to mean 0 and variance 1 on the training data; predictions and weights are returned
+    in the units of `Y`.
 
     Parameters
     ----------
     estimator : multitask estimator
-        With `fit_path`.
+        One with `fit_path`.
     grid : list of dict, optional
-        Handed to its `fit_path`; by default the estimator's own, such as
-        ``[{"fraction": f}, ...]`` of the trace norm or ``[{"multiple": m}, ...]`` of
-        ridge. For an estimator without one, parameters: ``[{"width": w}, ...]``.
+        Passed to `fit_path`; by default the estimator's own grid, such as
+        ``[{"fraction": f}, ...]`` for the trace norm or ``[{"multiple": m}, ...]`` for
+        ridge. For an estimator without one, parameter values: ``[{"width": w}, ...]``.
     setting : {"transductive", "inductive"}, default="transductive"
-        What is held out: cells, other ones for each drug, of lines that are known; or
-        whole lines. Take the second if you will predict lines that are not in `X`.
+        What is held out: single cells of known lines, drawn separately for each drug,
+        or whole lines. Use "inductive" to predict lines that are not in `X`.
     n_splits : int, default=5
     random_state : int, default=0
         Seed of the splits.
@@ -48,27 +49,27 @@ class PathSearch(MultitaskRegressor):
     Attributes
     ----------
     errors_ : ndarray of shape (n_points, n_tasks)
-        Mean squared error on the cells held out, in variances of the drug.
+        Mean squared error on held-out cells, relative to the variance of the drug.
     choice_ : ndarray of shape (n_tasks,)
-        The point chosen for each drug.
+        Index of the point chosen for each drug.
     margin_ : ndarray of shape (n_tasks,)
-        How far the nearest error is from the edge of that millionth, as a share of the
-        least. Above ten times the rounding of the errors no other processor chooses
-        another point. Infinite if there is one point only.
+        Distance of the nearest error from the edge of that tolerance, relative to the
+        least error. If it exceeds ten times the rounding of the errors, every processor
+        chooses the same point. Infinite if there is only one point.
     points_ : DataFrame
-        One row per drug: the parameters chosen, and the error there.
+        One row per drug: the chosen parameters and their error.
     path_ : object
-        The path fitted to everything, in standardised units.
+        The path fitted to all data, in standardised units.
     coef_ : ndarray of shape (n_features, n_tasks)
-        Weights at the points chosen, in units of Y per unit of X; only of estimators
-        that have weights.
+        Weights at the chosen points, in units of Y per unit of X; only for estimators
+        with weights.
     intercept_ : ndarray of shape (n_tasks,)
         In units of Y.
 
     Raises
     ------
     ValueError
-        In `fit`: as the estimator's own, or a parameter is not what it should be.
+        In `fit`: as the estimator's own `fit`, or a parameter is invalid.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class PathSearch(MultitaskRegressor):
         self.progress = progress
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         check_choice("setting", self.setting, SETTINGS)
         check_whole(at_least=2, n_splits=self.n_splits)
         check_whole(at_least=0, random_state=self.random_state)
@@ -121,7 +122,7 @@ class PathSearch(MultitaskRegressor):
         self.points_ = chosen
 
     def _errors(self, X, Y, n_points):
-        """Return the squared error of each point and drug on what was held out."""
+        """Return the relative held-out squared error of each point and drug."""
         squares = np.zeros((n_points, Y.shape[1]))
         splits = list(held_out(X, Y, self.setting, self.n_splits, self.random_state))
         for rows, Y_train, held in self.progress(splits) if self.progress else splits:
@@ -143,11 +144,11 @@ class PathSearch(MultitaskRegressor):
             )
         units = Units.of(X, Y)
         scaled = (Y - units.y_mean) / units.y_scale
-        estimator = clone(self.estimator)  # which remembers what it has read
+        estimator = clone(self.estimator)  # since it stores the names it reads
         return estimator.fit_path(units.features(X), scaled, self.grid), units
 
     def predict(self, X):
-        """Return the responses expected of lines, each drug's at its own choice."""
+        """Return the predicted responses of lines, each drug at its chosen point."""
         X = self._read_new(X)
         predicted = self.path_.predict(self._units.features(X))
         chosen = predicted[self.choice_, :, np.arange(predicted.shape[2])].T
@@ -165,7 +166,7 @@ class PathSearch(MultitaskRegressor):
 
     @property
     def coef_(self):
-        """Weights of the features as they came, (n_features, n_tasks)."""
+        """Weights of the unstandardised features, (n_features, n_tasks)."""
         W = self._weights().coef(self.choice_)
         return W * self._units.y_scale / self._units.x_scale[:, None]
 
@@ -182,9 +183,9 @@ def held_out(X, Y, setting, n_splits, random_state):
     Yields
     ------
     rows : slice or ndarray of int
-        Lines whose features are fitted.
+        Lines to fit.
     Y_train : ndarray
-        Responses of those lines, NaN also for what is held out.
+        Responses of those lines, NaN also where held out.
     held : bool ndarray of the shape of `Y`
     """
     seen = ~np.isnan(Y)
@@ -202,17 +203,17 @@ def held_out(X, Y, setting, n_splits, random_state):
 
 
 def to_predict(rows, held):
-    """Return which lines to ask for: all if all were fitted, else those held out.
+    """Return which lines to predict: all if all were fitted, else those held out.
 
-    Methods that know a line by its features tell two with the same ones apart only
-    by their place among all.
+    Methods that identify lines by their features can tell two identical ones apart only
+    by their position among all lines.
     """
     return rows if isinstance(rows, slice) else held.any(axis=1)
 
 
 @dataclass
 class Units:
-    """Means and standard deviations; 1 where there is no spread."""
+    """Means and standard deviations; the latter are 1 for constant columns."""
 
     x_mean: np.ndarray
     x_scale: np.ndarray
@@ -221,7 +222,7 @@ class Units:
 
     @classmethod
     def of(cls, X, Y):
-        """Measure those of the features, and of the measured responses."""
+        """Compute them for the features and the measured responses."""
         y_mean, y_scale = np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
         return cls(
             X.mean(axis=0), _or_one(X.std(axis=0), X), y_mean, _or_one(y_scale, Y)
@@ -232,11 +233,11 @@ class Units:
         return (X - self.x_mean) / self.x_scale
 
     def back(self, Y):
-        """Return responses in the units they came in."""
+        """Return responses in their original units."""
         return Y * self.y_scale + self.y_mean
 
 
 def _or_one(scale, values):
-    """Return `scale`, and 1 where it is rounding only."""
+    """Return `scale`, or 1 where it is only rounding error."""
     size = np.nanmax(np.abs(values), axis=0)
     return np.where(scale > 1e-12 * size, scale, 1.0)

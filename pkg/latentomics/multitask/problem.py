@@ -1,6 +1,6 @@
 r"""The trace-norm problem: its objective, its dual, and when it is solved.
 
-Rows of `basis` are lines in whatever coordinates the solver works in.
+Rows of `basis` are lines, in the coordinates of the solver.
 """
 
 import torch
@@ -19,10 +19,10 @@ class TraceNormProblem:
     Parameters
     ----------
     basis : tensor of shape (n, d)
-        B, lines in coordinates; for the paper's way the features themselves.
+        B, coordinates of the lines; for the paper's solver, the features themselves.
     Y : float64 tensor of shape (n, T)
-        Centred before it is cast to the type of `basis`. Whatever stands where
-        `seen` is false is not looked at.
+        Centred before it is cast to the type of `basis`. Values where `seen` is false
+        are ignored.
     seen : bool tensor of shape (n, T)
     """
 
@@ -36,7 +36,7 @@ class TraceNormProblem:
         self.full = bool(seen.all())
 
     def centred(self, M):
-        """Take each drug's mean over its measured lines off; 0 where not measured."""
+        """Subtract each drug's mean over its measured lines; 0 where not measured."""
         M = M * self.mask
         return M - M.sum(dim=0) / self.count * self.mask
 
@@ -56,16 +56,16 @@ class TraceNormProblem:
     def certify(self, W, nuclear, lam):
         r"""Return the objective at `W` and its relative duality gap.
 
-        Any :math:`\Theta` that vanishes where nothing was measured, sums to 0 for
-        each drug and has :math:`\|B^\top \Theta\|_2 \le \lambda` bounds the least
-        objective from below by :math:`\langle \Theta, Y \rangle - \tfrac12
-        \|\Theta\|^2`; the residual R, times the best admissible number, is such a one.
+        Any :math:`\Theta` that vanishes where nothing was measured, sums to 0 for each
+        drug and satisfies :math:`\|B^\top \Theta\|_2 \le \lambda` bounds the minimum
+        from below by :math:`\langle \Theta, Y \rangle - \tfrac12 \|\Theta\|^2`. Here it
+        is the residual R times the best feasible factor.
 
         Parameters
         ----------
         W : tensor of shape (d, T)
         nuclear : tensor or float
-            :math:`\|W\|_*`, which solvers know.
+            :math:`\|W\|_*`, known to the solvers.
         """
         R = self.residual(W)
         squares, along = R.square().sum(), (R * self.Y).sum()
@@ -77,16 +77,16 @@ class TraceNormProblem:
 
 
 class Certificate:
-    """Objective and gap for :func:`latentomics.solvers.iterate`, computed once a look.
+    """Objective and gap for :func:`latentomics.solvers.iterate`, found once per look.
 
-    `read` takes W and its nuclear norm out of a solver's state.
+    `read` extracts W and its nuclear norm from a solver's state.
     """
 
     def __init__(self, problem, lam, read):
         self.problem, self.lam, self.read = problem, lam, read
 
     def objective(self, state):
-        """Return the objective, and keep the gap that comes with it."""
+        """Return the objective and store the gap computed with it."""
         objective, self._gap = self.problem.certify(*self.read(state), self.lam)
         return objective
 
@@ -96,7 +96,7 @@ class Certificate:
 
 
 def tiny(M):
-    """Return the smallest positive number of the type of `M`, against 0 / 0."""
+    """Return the smallest positive number of the type of `M`, to avoid 0 / 0."""
     return torch.finfo(M.dtype).tiny
 
 

@@ -1,4 +1,4 @@
-"""What every multitask regressor shares: how it reads, and how it predicts."""
+"""Base classes of the multitask regressors: reading data and predicting."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ from latentomics.matrices import (
 
 
 class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """Base for estimators of many responses of the same lines, some not measured.
+    """Base class for regression of many responses per line, some not measured.
 
     `fit(X, Y)` takes features of every line, shape (n_samples, n_features), and
-    responses, shape (n_samples, n_tasks), NaN where a drug was not measured on a
-    line; the rows of two tables are matched by name. `fit_path(X, Y, grid)` fits at
-    many values of its parameters at once, for :class:`PathSearch` to choose from;
-    `per_task` says whether each drug may choose its own.
+    responses, shape (n_samples, n_tasks), NaN where a drug was not measured on a line;
+    the rows of two tables are matched by name. `fit_path(X, Y, grid)` fits at many
+    parameter values at once, for :class:`PathSearch` to choose from; `per_task` says
+    whether each drug may have its own.
     """
 
     per_task = False
@@ -69,7 +69,7 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X : array or DataFrame of shape (n_samples, n_features)
         y : array or DataFrame of shape (n_samples, n_tasks)
-            Responses, called so for scikit-learn. Without gaps. Rows are matched to
+            Responses without gaps, in lower case for scikit-learn. Rows are matched to
             `X`, columns to the fit, by name.
         sample_weight : array or Series of shape (n_samples,), optional
             Matched to `X` by name.
@@ -142,13 +142,13 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            What to set of the parameters at each point; by default one point, the
-            parameters as they are.
+            Parameters to set at each point; by default one point, the current
+            parameters.
 
         Returns
         -------
         ModelPath
-            Or another with `predict`, which takes features as `fit` has named them.
+            Or another path whose `predict` takes features named as in `fit`.
         """
         points = [{}] if grid is None else check_grid(grid)
         models = [clone(self).set_params(**point).fit(X, Y) for point in points]
@@ -170,7 +170,7 @@ def check_grid(grid, *keys):
     Raises
     ------
     ValueError
-        If it is no list, empty, or a point is something else.
+        If it is not a list, is empty, or has a point of another kind.
     """
     kind = f"dict of {' and '.join(keys)}" if keys else "dict of parameters"
     wanted = f"grid must be a list of points, each a {kind}"
@@ -186,7 +186,7 @@ def check_grid(grid, *keys):
 
 
 def falling_fractions(points):
-    """Return the `fraction` of each point, if they are above 0 and fall."""
+    """Return the `fraction` of each point, checked to be positive and decreasing."""
     fractions = [point["fraction"] for point in points]
     for fraction in fractions:
         check_positive(fraction=fraction)
@@ -196,7 +196,7 @@ def falling_fractions(points):
 
 
 def named(names, places, limit=5):
-    """Return a short list of what stands at `places`, as `base.first` does places."""
+    """Return a short list of the names at `places`, like `matrices.first`."""
     if names is None:
         return first(places, limit)
     more = f" and {len(places) - limit} more" * (len(places) > limit)
@@ -204,21 +204,21 @@ def named(names, places, limit=5):
 
 
 class LinearRegressor(MultitaskRegressor):
-    """Base for those that learn `coef_` and `intercept_`."""
+    """Base class for regressors that learn `coef_` and `intercept_`."""
 
     def predict(self, X):
-        """Return the responses expected of lines with features `X`, in units of Y."""
+        """Return the predicted responses of lines with features `X`, in units of Y."""
         X = self._read_new(X)
         return self._shaped(X @ self.coef_ + self.intercept_)
 
 
 class FeaturePath:
-    """Base of paths that read features themselves; `of` tells them those of a fit."""
+    """Base class for paths that read features; `of` sets those of a fit."""
 
     _names, _width = None, None
 
     def of(self, model):
-        """Return the path, to take columns as `model` has been fitted to them."""
+        """Return the path, set to read the columns that `model` was fitted to."""
         self._names, self._width = model._column_names, model.n_features_in_
         return self
 

@@ -1,4 +1,4 @@
-"""One drug at a time, all of them and all penalties in one go."""
+"""Ridge regression per drug, for all drugs and penalties at once."""
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class RidgePerTask(LinearRegressor):
         self.lam, self.device, self.dtype = lam, device, dtype
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         check_positive(lam=self.lam)
         path = self._solve(X, Y, lambda typical: [{"lam": self.lam}])
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
@@ -64,8 +64,8 @@ class RidgePerTask(LinearRegressor):
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            Each ``{"multiple": m}``, lam as a multiple of the sum of squares of the
-            centred `X` over n_lines - 1, the mean squared singular value where features
+            Each ``{"multiple": m}``, lam as a multiple m of the sum of squares of the
+            centred `X` over n_lines - 1, the mean squared singular value if features
             outnumber lines; by default :func:`ridge_grid`.
 
         Returns
@@ -97,13 +97,13 @@ class RidgePerTask(LinearRegressor):
 
 
 def ridge_grid(n_lams=30, largest=100.0, smallest=0.01):
-    """Return the usual grid of :class:`RidgePerTask`.
+    """Return the default grid of :class:`RidgePerTask`.
 
     Parameters
     ----------
     n_lams : int, default=30
     largest, smallest : float, default=100.0, 0.01
-        Multiples as in :meth:`RidgePerTask.fit_path`; even on the log scale.
+        Multiples as in :meth:`RidgePerTask.fit_path`; evenly spaced on the log scale.
 
     Returns
     -------

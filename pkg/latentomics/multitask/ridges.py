@@ -4,10 +4,10 @@ import torch
 
 
 class Ridges:
-    r"""Ridge problems of all drugs; those measured on the same lines share one.
+    r"""Ridge problems of all drugs; drugs measured on the same lines share one.
 
-    One eigendecomposition for each pattern of measured lines, :math:`n_t \times n_t`
-    or d x d, whichever is smaller, makes every penalty free afterwards.
+    One eigendecomposition per pattern of measured lines, :math:`n_t \times n_t` or d x
+    d, whichever is smaller, serves every penalty.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Ridges:
             )
 
     def solve(self, centre, rho):
-        """Minimise each drug's loss plus rho / 2 times the distance to `centre`."""
+        """Minimise each drug's loss plus rho / 2 ||w - centre||^2."""
         W = torch.empty_like(centre)
         for drugs, B, BY, squares, V, dual in self.parts:
             right = BY + rho * centre[:, drugs]

@@ -1,4 +1,4 @@
-"""Features in as many coordinates as there are lines: nothing that counts is lost."""
+"""Features in at most as many coordinates as there are lines, without loss."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class SampleSpace:
 
     Weights of least squares with a penalty on their singular values lie in the span
     of the lines, :math:`W = Q A` (book: ``eq-sample-space``), and :math:`\|W\|_* =
-    \|A\|_*`; so r = rank(X) < n_samples coordinates do instead of n_features.
+    \|A\|_*`; so r = rank(X) < n_samples coordinates replace n_features.
     """
 
     mean: torch.Tensor  # (p,), float64
@@ -49,7 +49,7 @@ class SampleSpace:
 def sample_space(X, dtype=torch.float64):
     """Return the :class:`SampleSpace` of `X`, a float64 tensor of shape (n, p).
 
-    It is of `dtype`, but for the mean: what is cast before centring is rounded away.
+    All but the mean are of `dtype`: casting before centring would lose digits.
     """
     mean = X.mean(dim=0)
     centred = (X - mean).to(dtype)
@@ -92,7 +92,7 @@ def read_problem(X, Y, *, device, dtype, features=False):
 
 @dataclass
 class SampleSpacePath(FeaturePath):
-    """Weights at every point of a grid, in the coordinates of the lines fitted."""
+    """Weights at every point of a grid, in the coordinates of the fitted lines."""
 
     points: list  # of dict
     space: SampleSpace
@@ -107,11 +107,11 @@ class SampleSpacePath(FeaturePath):
         return as_numpy(torch.stack([where @ A + b for A, b in fits]))
 
     def coef(self, choice):
-        """Return weights of the features, (p, T), each drug's at its `choice`."""
+        """Return weights of the features, (p, T), each drug at its `choice`."""
         return as_numpy(self.space.lift(self._chosen(self.coords, choice)))
 
     def intercept(self, choice):
-        """Return intercepts for features as they came, (T,)."""
+        """Return intercepts for uncentred features, (T,)."""
         A = self._chosen(self.coords, choice)
         shift = self.space.mean @ self.space.lift(A).double()
         return as_numpy(self._chosen(self.intercepts, choice) - shift)

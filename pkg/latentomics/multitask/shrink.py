@@ -1,29 +1,29 @@
-"""Singular value shrinkage for a loop: the values come along, the basis stays warm."""
+"""Singular value shrinkage for loops, warm-started from the last subspace."""
 
 import torch
 
 from latentomics.linalg.spectral import GRAM_POWER
 
-SPARE = 8  # directions beyond those alive last time
-WARM_SHARE = 3  # a basis wider than this part of the shorter side is not worth it
+SPARE = 8  # extra directions beyond the non-zero ones of the last call
+WARM_SHARE = 3  # a basis wider than a third of the shorter side is not worth keeping
 
 
 class Shrinker:
     r"""Shrink the singular values of a matrix that changes a little at each call.
 
-    Calling it returns :math:`S_\tau(M)` (book: ``eq-svt``) and the shrunk values that
-    are left. The first call takes all eigenvectors of the Gram matrix of the shorter
-    side. Later ones turn the last subspace once towards the new matrix and work
-    inside it, as long as one of its `SPARE` further directions stays dead. Values
-    that grow from outside it can be missed for a while: what the solver does with
-    the result is certified by its duality gap, never by this.
+    Calling it returns :math:`S_\tau(M)` (book: ``eq-svt``) and its non-zero singular
+    values. The first call takes all eigenvectors of the Gram matrix of the shorter
+    side. Later calls take one step of subspace iteration from the last basis and work
+    within it, as long as one of its `SPARE` extra directions is shrunk to 0. Values
+    that grow outside the subspace can be missed for a while, so a solver's result is
+    certified by its duality gap, never by this.
     """
 
     def __init__(self):
         self._basis = None  # (n or T, k) orthonormal, of the shorter side
 
     def __call__(self, M, tau):
-        """Return the shrunk matrix and its singular values, those above 0."""
+        """Return the shrunk matrix and its non-zero singular values."""
         if not M.numel():  # all lines have the same features
             return M, M.new_zeros(0)
         if M.shape[0] < M.shape[1]:
@@ -38,7 +38,7 @@ class Shrinker:
         return (M @ (V * (1 - tau / s))) @ V.T, s - tau
 
     def _directions(self, M, tau):
-        """Return right singular vectors and values; of the basis, once it is warm."""
+        """Return right singular vectors and values, in the warm basis if any."""
         if self._basis is not None:
             Q = torch.linalg.qr(M.T @ (M @ self._basis)).Q
             MQ = M @ Q

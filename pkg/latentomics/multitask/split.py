@@ -1,4 +1,4 @@
-"""The default solver: ADMM with the fit of the cells and the rank split apart."""
+"""The default solver: ADMM that splits the fit of the cells from the rank penalty."""
 
 import torch
 
@@ -6,14 +6,14 @@ from latentomics.multitask.problem import Certificate, tiny
 from latentomics.multitask.shrink import Shrinker
 from latentomics.solvers import iterate
 
-IMBALANCE = 5  # of the two residuals, from which on a penalty is changed
+IMBALANCE = 5  # ratio of the two residuals above which a penalty is changed
 BALANCE_EVERY = 20  # iterations; most lam of a warm path need fewer
-BALANCE_UNTIL = 200  # and no further: a penalty that keeps changing proves nothing
+BALANCE_UNTIL = 200  # then fixed: convergence is not proven for a changing penalty
 RELAXATION = 1.6  # beyond 1, each half-step overshoots; 1.5 to 1.8 is usual (ADMM)
 
 
 def split_path(problem, U, s, lams, *, tol, max_iter):
-    r"""Solve at each of `lams`, each from where the one before ended.
+    r"""Solve for each of `lams`, warm-starting from the previous solution.
 
     With the basis :math:`B = U\Sigma` the constraints :math:`F = U \Sigma A` and
     :math:`A = Z` leave three easy steps (book: ``eq-split-admm``); D and E are the
@@ -25,18 +25,18 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
         F &\leftarrow V + P(Y - V - b) / (1 + r_1), \quad V = U \Sigma A + D \\
         Z &\leftarrow S_{\lambda / r_2}(A + E)
 
-    :math:`b` is the mean of :math:`Y - V` over the measured lines of each drug. All
-    that is ever inverted is a diagonal, for every mask and every lam; so the penalties,
-    which begin at :math:`r_1 = 1` and :math:`r_2` = the median of :math:`\sigma^2`,
-    may follow the residuals at no cost. Where nothing is missing F is not needed and A
-    is exact for the loss.
+    :math:`b` is the mean of :math:`Y - V` over the measured lines of each drug. Only
+    diagonal matrices are inverted, for every mask and every lam, so the penalties,
+    which start at :math:`r_1 = 1` and :math:`r_2` = the median of :math:`\sigma^2`, can
+    adapt to the residuals at no cost. If nothing is missing, F is not needed and A
+    minimises the loss exactly.
 
     Parameters
     ----------
     problem : TraceNormProblem
     U, s : tensors of shape (n, r), (r,)
     lams : list of float
-        Falling; above ``problem.lam_max()`` the answer is exactly 0.
+        Decreasing; above ``problem.lam_max()`` the solution is exactly 0.
     tol : float
         Relative duality gap at which to stop.
 
@@ -61,7 +61,7 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
 
 
 class _Full:
-    """Steps where every cell is measured: the loss is diagonal in these coordinates."""
+    """Steps if every cell is measured: the loss is diagonal in these coordinates."""
 
     def __init__(self, problem, U, s):
         self.target = s[:, None] * (U.T @ problem.Y)
@@ -70,7 +70,7 @@ class _Full:
         self.shrink = Shrinker()
 
     def start(self):
-        """Return the state that is the answer for every lam above lam_max."""
+        """Return the state that is the solution for every lam above lam_max."""
         Z = torch.zeros_like(self.target)
         return Z, Z.sum(), self.target / self.r2, self.r2, 0
 
@@ -85,7 +85,7 @@ class _Full:
 
 
 class _Gappy:
-    """Steps where cells are missing."""
+    """Steps if cells are missing."""
 
     def __init__(self, problem, U, s):
         self.problem, self.U, self.s = problem, U, s[:, None]
@@ -93,7 +93,7 @@ class _Gappy:
         self.shrink = Shrinker()
 
     def start(self):
-        """Return the state that is the answer for every lam above lam_max."""
+        """Return the state that is the solution for every lam above lam_max."""
         Y = self.problem.Y
         E = self.s * (self.U.T @ Y) / self.r2
         Z = torch.zeros_like(E)
@@ -116,11 +116,11 @@ class _Gappy:
 
 
 def balanced(count, W, Z, Z_old, dual, rho):
-    r"""Return scaled dual and penalty of the constraint W = Z, now and then changed.
+    r"""Return scaled dual and penalty of the constraint W = Z, rebalanced at intervals.
 
-    Where one of the two residuals, the broken constraint :math:`\|W - Z\|` and the
-    moving target :math:`\|Z - Z'\|`, each relative to its size, exceeds the other by
-    far, the penalty is doubled or halved; the dual, which is in its units, follows.
+    If the primal residual :math:`\|W - Z\|` exceeds the change :math:`\|Z - Z'\|` by a
+    factor of `IMBALANCE`, each relative to its size, the penalty is doubled; in the
+    reverse case it is halved. The scaled dual is rescaled to match.
     """
     if count % BALANCE_EVERY or count > BALANCE_UNTIL:
         return dual, rho

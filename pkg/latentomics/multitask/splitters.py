@@ -1,4 +1,4 @@
-"""Which responses to hide from a fit: those of whole lines, or single cells."""
+"""Cross-validation splits that hold out whole lines or single cells."""
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -9,10 +9,10 @@ from latentomics.multitask.regressor import named
 
 
 class InductiveKFold(KFold):
-    """Hold out whole lines, to ask what a line no drug was tried on would respond.
+    """Hold out whole lines, to test predictions for lines without responses.
 
-    Scikit-learn's `KFold`, always shuffled and always from a seed, so that rivals
-    meet identical folds; it serves wherever scikit-learn takes `cv`.
+    Scikit-learn's `KFold`, always shuffled and seeded, so that all methods see the same
+    folds; it can be used wherever scikit-learn takes `cv`.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class InductiveKFold(KFold):
     Raises
     ------
     ValueError
-        If an argument is not a whole number that large; in `split`, if there are
+        If an argument is not a whole number or is too small; in `split`, if there are
         more folds than lines.
 
     References
@@ -43,7 +43,7 @@ class InductiveKFold(KFold):
         ----------
         X : array or DataFrame of shape (n_lines, n_features)
         Y : array or DataFrame of shape (n_lines, n_drugs), optional
-            Only its length is looked at.
+            Only its length is used.
         groups : ignored
             Scikit-learn passes it.
         """
@@ -53,29 +53,29 @@ class InductiveKFold(KFold):
 
 
 class TransductiveKFold:
-    r"""Hold out cells, to ask what a line would respond that met other drugs already.
+    r"""Hold out single cells, to test predictions for lines tried on other drugs.
 
-    The measured lines :math:`\Omega_t` of each drug t are dealt into folds on their
-    own, :math:`\Omega_t = \bigcup_k \Omega_{tk}`, so that a line held out for one drug
+    The measured lines :math:`\Omega_t` of each drug t are dealt into folds separately,
+    :math:`\Omega_t = \bigcup_k \Omega_{tk}`, so that a line held out for one drug
     mostly stays in the training set of the others (book: ``eq-transductive-folds``).
 
     .. math:: \bigl| |\Omega_{tk}| - |\Omega_{tl}| \bigr| \le 1, \qquad
         \Bigl| \sum_t |\Omega_{tk}| - \sum_t |\Omega_{tl}| \Bigr| \le 1
 
-    The second holds because each drug is dealt from where the last one ended.
+    The second bound holds because dealing resumes where the previous drug ended.
 
     Parameters
     ----------
     n_splits : int, default=5
-        Folds, at least 2. A drug may have fewer measured lines: some folds then hold
-        out none of it.
+        Folds, at least 2. A drug may have fewer measured lines; some folds then hold
+        out none of them.
     random_state : int, default=0
 
     Raises
     ------
     ValueError
-        If an argument is not a whole number that large. In `split`: if `Y` is no
-        matrix of numbers and gaps, a drug was measured on fewer than 2 lines, or
+        If an argument is not a whole number or is too small. In `split`: if `Y` is not
+        a matrix of numbers and gaps, a drug was measured on fewer than 2 lines, or
         there are more folds than measured cells.
 
     References
@@ -89,7 +89,7 @@ class TransductiveKFold:
         self.n_splits, self.random_state = n_splits, random_state
 
     def get_n_splits(self, Y=None):
-        """Return the number of folds; `Y` is not looked at."""
+        """Return the number of folds; `Y` is ignored."""
         return self.n_splits
 
     def split(self, Y):
@@ -98,7 +98,7 @@ class TransductiveKFold:
         Parameters
         ----------
         Y : array or DataFrame of shape (n_lines, n_drugs)
-            NaN where a drug was not measured; such cells are in neither.
+            NaN where a drug was not measured; such cells are in neither set.
 
         Yields
         ------
@@ -134,7 +134,7 @@ class TransductiveKFold:
 
 
 def training_cells(Y, train):
-    """Return responses in which only the cells to train on are left.
+    """Return the responses with only the training cells left.
 
     Parameters
     ----------
@@ -146,12 +146,12 @@ def training_cells(Y, train):
     Returns
     -------
     ndarray of shape (n_lines, n_drugs)
-        A copy in float64, NaN in all other cells: what was held out is not in it.
+        A float64 copy, NaN in all other cells, held-out ones included.
 
     Raises
     ------
     ValueError
-        If `Y` is no matrix of numbers and gaps, or `train` no list of cells of it.
+        If `Y` is not a matrix of numbers and gaps, or `train` not a list of its cells.
     """
     Y = read_responses(Y)
     train = np.asarray(train)
@@ -171,5 +171,5 @@ def training_cells(Y, train):
 
 
 def read_responses(Y):
-    """Return `Y` as a float array once nothing is wrong with it."""
+    """Return `Y` as a checked float array."""
     return read_matrix(Y, "Y", gaps=True)

@@ -1,4 +1,4 @@
-"""The same search on groups of drugs that know nothing of each other."""
+"""A separate search on each of several groups of drugs."""
 
 import numpy as np
 import pandas as pd
@@ -9,22 +9,22 @@ from latentomics.multitask.path_search import PathSearch
 
 
 class TaskGroups(PathSearch):
-    r"""Fit a :class:`PathSearch` to each group of drugs on its own.
+    r"""Fit a :class:`PathSearch` to each group of drugs separately.
 
     .. math::
         \hat Y = [\hat Y_{G_1}, \hat Y_{G_2}, \dots], \qquad
         |G_k| \le g, \quad G_k \text{ drawn at random}
 
-    What is lost against one fit to all of them is what the drugs outside a group had
-    to say (book: ``eq-task-groups``).
+    The loss relative to one joint fit measures what drugs outside a group contribute
+    (book: ``eq-task-groups``).
 
     Parameters
     ----------
     estimator : multitask estimator
-        As in :class:`PathSearch`, like all that follow but `group_size`.
+        As in :class:`PathSearch`, like all below except `group_size`.
     grid : list of dict, optional
     group_size : int, default=10
-        g: all groups have so many drugs but the last, which may have fewer.
+        g, drugs per group; the last group may have fewer.
     setting : {"transductive", "inductive"}, default="transductive"
     n_splits : int, default=5
     random_state : int, default=0
@@ -34,7 +34,7 @@ class TaskGroups(PathSearch):
     Attributes
     ----------
     errors_ : ndarray of shape (n_points, n_tasks)
-        As in :class:`PathSearch`, put together from the groups, like those that follow.
+        As in :class:`PathSearch`, joined over the groups, like those below.
     choice_, margin_ : ndarray of shape (n_tasks,)
     points_ : DataFrame
     coef_ : ndarray of shape (n_features, n_tasks)
@@ -47,7 +47,8 @@ class TaskGroups(PathSearch):
     Raises
     ------
     ValueError
-        In `fit`: as :class:`PathSearch`, or `group_size` is no whole number from 1 up.
+        In `fit`: as :class:`PathSearch`, or `group_size` is not a positive whole
+        number.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class TaskGroups(PathSearch):
         self.group_size = group_size
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         check_whole(group_size=self.group_size)
         check_whole(at_least=0, random_state=self.random_state)
         X, Y = self._read(X, Y)
@@ -97,7 +98,7 @@ class TaskGroups(PathSearch):
 
     @property
     def coef_(self):
-        """Weights of the features as they came, (n_features, n_tasks)."""
+        """Weights of the unstandardised features, (n_features, n_tasks)."""
         check_is_fitted(self)
         return self._joined("coef_")
 
@@ -108,7 +109,7 @@ class TaskGroups(PathSearch):
         return self._joined("intercept_")
 
     def predict(self, X):
-        """Return the responses expected of lines, each drug's by its own group."""
+        """Return the predicted responses of lines, each drug from its own group."""
         X = self._read_new(X)
         Y_hat = np.empty((len(X), sum(map(len, self.groups_))))
         for columns, search in zip(self.groups_, self.searches_, strict=True):

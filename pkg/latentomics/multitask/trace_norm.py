@@ -1,4 +1,4 @@
-"""All drugs at once, their weights kept to few common patterns."""
+"""Regression of all drugs at once, on a few shared patterns of weights."""
 
 from dataclasses import dataclass, field
 
@@ -27,22 +27,22 @@ class TraceNormRegressor(LinearRegressor):
         \min_{W, b} \; \tfrac12 \sum_t \|P_t (y_t - X w_t - b_t 1)\|^2
         + \lambda \|W\|_*
 
-    :math:`P_t` keeps the lines on which drug t was measured; the intercepts
-    :math:`b_t` are free. The sum of the singular values of W makes drugs share
-    patterns: the problem of [1], derived in the book at ``eq-trace-norm``. It is
-    solved to a duality gap, which bounds how far the objective is from the least one.
+    :math:`P_t` keeps the lines on which drug t was measured; the intercepts :math:`b_t`
+    are free. Penalising the sum of the singular values of W makes drugs share patterns:
+    the problem of [1], derived in the book at ``eq-trace-norm``. It is solved to a
+    duality gap, which bounds how far the objective is from its minimum.
 
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda > 0`, in units of X times Y: taken off every singular value
-        of the correlation of features and responses. From `lam_max_` on, W is 0.
-        How to choose it: :class:`PathSearch`.
+        :math:`\lambda > 0`, in units of X times Y: subtracted from every singular value
+        of the correlation of features and responses. At or above `lam_max_`, W is 0. To
+        choose it, see :class:`PathSearch`.
     solver : {"split", "fista", "sample_space", "paper"}, default="split"
-        All end at the same W. "split": ADMM with one factorisation for any pattern
-        of gaps (book: ``eq-split-admm``). "fista": accelerated gradients.
-        "paper": the ADMM of [1], one ridge problem per drug and iteration, on all
-        features; "sample_space": the same in as many coordinates as lines.
+        All converge to the same W. "split": ADMM with one factorisation for any pattern
+        of gaps (book: ``eq-split-admm``). "fista": accelerated gradients. "paper": the
+        ADMM of [1], one ridge problem per drug and iteration, on all features;
+        "sample_space": the same in as many coordinates as lines.
     tol : float, default=1e-4
         Stop at this duality gap, relative to the objective.
     max_iter : int, default=5000
@@ -53,11 +53,11 @@ class TraceNormRegressor(LinearRegressor):
     Attributes
     ----------
     coef_ : ndarray of shape (n_features, n_tasks)
-        W, in units of Y per unit of X; `rank_` of its singular values are not 0.
+        W, in units of Y per unit of X; `rank_` of its singular values are non-zero.
     intercept_ : ndarray of shape (n_tasks,)
         b, in units of Y.
     lam_max_ : float
-        The least lam for which W = 0.
+        The smallest lam for which W = 0.
     gap_ : float
         Relative duality gap reached.
     rank_ : int
@@ -88,7 +88,7 @@ class TraceNormRegressor(LinearRegressor):
         self.device, self.dtype = device, dtype
 
     def fit(self, X, Y):
-        """Fit to features and responses; NaN in `Y` marks what was not measured."""
+        """Fit to features and responses; NaN in `Y` marks missing responses."""
         check_positive(lam=self.lam)
         path = self._solve(X, Y, lambda lam_max: [{"lam": self.lam}])
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
@@ -98,14 +98,14 @@ class TraceNormRegressor(LinearRegressor):
         return self
 
     def fit_path(self, X, Y, grid=None):
-        """Fit at many lam, from the largest down, each from where the last one ended.
+        """Fit at many lam, from the largest down, each warm-started from the last.
 
         Parameters
         ----------
         X, Y
             As in `fit`.
         grid : list of dict, optional
-            Each ``{"fraction": f}``, lam as a share of `lam_max_`, falling; by
+            Each ``{"fraction": f}``, lam as a fraction of `lam_max_`, decreasing; by
             default :func:`trace_norm_grid`.
 
         Returns
@@ -120,7 +120,7 @@ class TraceNormRegressor(LinearRegressor):
         return path.of(self)
 
     def _solve(self, X, Y, choose):
-        """Return the path over the points that `choose` names, given lam_max."""
+        """Return the path over the points that `choose` returns for lam_max."""
         check_choice("solver", self.solver, SOLVERS)
         check_choice("dtype", self.dtype, DTYPES)
         check_whole(max_iter=self.max_iter)
@@ -147,13 +147,13 @@ class TraceNormRegressor(LinearRegressor):
 
 
 def trace_norm_grid(n_lams=50, eps=0.01):
-    """Return the usual grid of :class:`TraceNormRegressor`.
+    """Return the default grid of :class:`TraceNormRegressor`.
 
     Parameters
     ----------
     n_lams : int, default=50
     eps : float, default=0.01
-        Smallest share of lam_max; evenly spaced on the log scale, from 1 down.
+        Smallest fraction of lam_max; evenly spaced on the log scale, from 1 down.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Predictions that exist only for lines on which something else was measured."""
+"""Base class for methods that predict only lines with other measured responses."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from latentomics.multitask.regressor import MultitaskRegressor
 
 
 class TransductiveRegressor(MultitaskRegressor):
-    """Base for methods that look at the other responses of a line, not its features.
+    """Base class for methods that use a line's other responses, not its features.
 
-    `fit` sets `fitted_`, one prediction for every line and drug; `predict` finds the
-    lines of the fit again by their features, which it uses for nothing else.
+    `fit` sets `fitted_`, one prediction for every line and drug; `predict` looks up the
+    fitted lines by their features, which it uses for nothing else.
     """
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.regressor_tags.poor_score = True  # of one drug they know the mean
+        tags.regressor_tags.poor_score = True  # for a single drug they predict its mean
         return tags
 
     def _remember(self, X, fitted):
@@ -23,25 +23,25 @@ class TransductiveRegressor(MultitaskRegressor):
         return self
 
     def predict(self, X):
-        """Return the predictions of lines that were in the fit, in units of Y.
+        """Return the predictions for fitted lines, in units of Y.
 
         Raises
         ------
         ValueError
-            If a row of `X` was not in the fit, or is that of two of its lines.
+            If a row of `X` was not in the fit, or matches two fitted lines.
         """
         X = self._read_new(X)
         return self._shaped(self.fitted_[known_lines(self.X_, X)])
 
 
 def known_lines(X_fit, X, *, strict=True):
-    """Return at which row of `X_fit` each row of `X` stands.
+    """Return the index in `X_fit` of each row of `X`.
 
     Parameters
     ----------
     X_fit, X : ndarrays of shape (n, p), (n_new, p)
     strict : bool, default=True
-        Whether an unknown row is an error; otherwise its place is -1.
+        Whether an unknown row is an error; otherwise its index is -1.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def known_lines(X_fit, X, *, strict=True):
     Raises
     ------
     ValueError
-        If a row is not in `X_fit`, or is there twice and `X` is not all of `X_fit`.
+        If a row is not in `X_fit`, or occurs there twice and `X` is not all of `X_fit`.
     """
     if X.shape == X_fit.shape and np.array_equal(X, X_fit):
         return np.arange(len(X))
