@@ -1,1 +1,1 @@
-"""Part III: its made data, contenders, experiments and figures."""
+"""Part III: simulated data, contenders, experiments and figures."""

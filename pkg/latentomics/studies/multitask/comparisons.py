@@ -1,4 +1,4 @@
-"""By how much one method predicts better than another, and how sure that is."""
+"""How much better one method predicts than another, with confidence intervals."""
 
 import numpy as np
 import pandas as pd
@@ -12,33 +12,33 @@ from latentomics.matrices import aligned, aligned_like, as_labels, as_table, rea
 def compare(
     predictions, method, rival, *, drugs=None, n_resamples=2000, random_state=0
 ):
-    r"""Return by how much `method` beats `rival`, with intervals.
+    r"""Return the error reduction of `method` relative to `rival`, with intervals.
 
-    The reduction of drug t is :math:`1 - \mathrm{MSE}_t / \mathrm{MSE}'_t`. Its
-    interval comes from drawing whole lines with replacement, since the drugs of one
-    line, and the drugs among themselves, are correlated.
+    The error reduction for drug t is :math:`1 - \mathrm{MSE}_t / \mathrm{MSE}'_t`. The
+    interval of the mean is a bootstrap over whole lines, since responses of one line,
+    and the drugs themselves, are correlated.
 
     Parameters
     ----------
     predictions : Predictions
     method, rival : str
     drugs : bool array of shape (n_drugs,), optional
-        Which drugs count, a Series by name; all by default.
+        Drugs to include; a Series is matched by name. All by default.
     n_resamples : int, default=2000
     random_state : int, default=0
 
     Returns
     -------
     dict
-        `mean` reduction over drugs, its 95% interval `low` and `high`; `geometric`,
-        1 minus the geometric mean of the ratios, which near-duplicate drugs move
-        less; `wins` of `drugs`; `pvalue`, one-sided Wilcoxon signed rank over drugs.
+        `mean` reduction over drugs, its 95% interval `low` and `high`; `geometric`, 1
+        minus the geometric mean of the ratios, which near-duplicate drugs affect less;
+        `wins` of `drugs`; `pvalue`, one-sided Wilcoxon signed rank over drugs.
 
     Raises
     ------
     ValueError
-        If `method` or `rival` was not compared, or `drugs` is not a boolean mask of
-        the drugs that chooses one.
+        If `method` or `rival` is not in `predictions`, or `drugs` is not a boolean mask
+        that selects at least one drug.
     """
     for given in (method, rival):
         check_choice("method and rival", given, predictions.values)
@@ -76,10 +76,10 @@ def compare(
 
 
 def distinct_drugs(Y, limit=0.8):
-    """Return which drugs to keep so that no two kept ones are nearly the same.
+    """Return which drugs to keep so that no two kept ones are nearly identical.
 
-    In their order, a drug stays unless it correlates by more than `limit` with one
-    that stayed.
+    In column order, a drug is kept unless its correlation with a kept one exceeds
+    `limit`.
 
     Parameters
     ----------
@@ -99,29 +99,29 @@ def distinct_drugs(Y, limit=0.8):
 
 
 def within_groups(predictions, groups):
-    """Return how much of the differences between lines of one tissue is predicted.
+    """Return the share of differences within groups of lines that is predicted.
 
-    Predictions and responses lose their means over the measured lines of each group
-    and drug. To know the tissue's mean exactly is worth 0; a mean learned on other
-    lines is worth a little less, since each fold has its own.
+    Predictions and responses are centred over the measured lines of each group and
+    drug. Predicting the group's exact mean scores 0; a mean learned on other lines
+    scores slightly less, since each fold has its own.
 
     Parameters
     ----------
     predictions : Predictions
     groups : array of shape (n_lines,)
-        A named Series is matched to the lines by name. A line without a group is left
-        out, and so is a drug that no two lines of one group have.
+        A named Series is matched to the lines by name. Lines without a group are left
+        out, as are drugs measured on no two lines of one group.
 
     Returns
     -------
     Series
-        Method -> 1 minus the ratio of squared error to squared deviation, the mean
-        over drugs and repeats.
+        Method -> 1 minus the ratio of squared error to squared deviation, averaged over
+        drugs and repeats.
 
     Raises
     ------
     ValueError
-        If there is not one of `groups` for each line, or no drug was measured on two
+        If `groups` does not have one entry per line, or no drug was measured on two
         lines of one group.
     """
     groups = aligned_like(

@@ -14,9 +14,9 @@ from latentomics.multitask.path_search import SETTINGS, PathSearch
 from latentomics.multitask.ridge import RidgePerTask, ridge_grid
 from latentomics.multitask.trace_norm import TraceNormRegressor, trace_norm_grid
 
-GAP = 1e-3  # relative; the error of predictions does not notice a smaller one
-# of KBMTL: those of its paper differ too little, and on CCLE wider ones are better;
-# it is stopped early because it overfits from there on
+GAP = 1e-3  # relative; a smaller one does not change prediction errors
+# for KBMTL: its paper's widths differ too little, and on CCLE wider ones are better;
+# it is stopped early because it overfits after that
 WIDTHS, EARLY = (0.7, 1.0, 1.4, 2.0, 2.8), 5e-3
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -37,15 +37,15 @@ def rivals(
     ----------
     X : DataFrame of shape (n_lines, n_features)
     setting : {"transductive", "inductive"}
-        Methods that look at a line's other responses only exist in the first.
+        Methods that use a line's other responses exist only for "transductive".
     tissue : Series of shape (n_lines,), optional
-        With it, a method that knows nothing but the tissue; matched to `X` by name.
+        If given, adds a method that uses only the tissue; matched to `X` by name.
     ratios : sequence of float, default=(0.1, 0.5, 1.0)
-        Of the elastic net.
+        Values of `l1_ratio` for the elastic net.
     n_lams : int, default=50
-        Of the trace norm and the elastic net; a fifth of it of the hybrid.
+        For the trace norm and the elastic net; the hybrid takes a fifth of them.
     random_state : int, default=0
-        Start of KBMTL.
+        Seed of KBMTL.
     device : {"auto", "cpu", "cuda"}, default="auto"
 
     Returns
@@ -55,7 +55,7 @@ def rivals(
     Raises
     ------
     ValueError
-        If `setting` is none of the two.
+        If `setting` is neither.
     """
     check_choice("setting", setting, SETTINGS)
     fast = {"tol": GAP, "device": device}

@@ -1,4 +1,4 @@
-"""Who predicts drug response best, when all methods see the same folds."""
+"""Which method predicts drug response best, when all see the same folds."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from latentomics.multitask.task_groups import TaskGroups
 
 @dataclass
 class Predictions:
-    """What every method said of every measured cell when it was held out.
+    """Held-out predictions of every measured cell by every method.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Predictions:
         return (self.values[method] - self.Y.to_numpy()) ** 2
 
     def check_size(self):
-        """Raise ValueError for values whose squares are no numbers."""
+        """Raise ValueError for values whose squares overflow or vanish."""
         check_size(self.Y.to_numpy(), "float64", "Y")
         for method, values in self.values.items():
             for M in values:
@@ -77,27 +77,27 @@ def nested_cv(
     n_jobs=1,
     progress=None,
 ):
-    """Hold every measured cell out once per repeat, and predict it by each method.
+    """Hold out every measured cell once per repeat, and predict it by each method.
 
     Every method sees the same folds, outer and inner; the inner ones are those of
-    :class:`PathSearch`, on what the outer fold leaves. Its `setting` and
-    `random_state` are set to those of the outer fold.
+    :class:`PathSearch` on the training part of the outer fold. The search takes its
+    `setting` and `random_state` from the outer fold.
 
     Parameters
     ----------
     methods : dict of str to (PathSearch, array of shape (n_lines, n_features))
-        Name -> what fits, and the features that it is given, whose lines must be
-        those of `Y`, in its order.
+        Name -> the search and its features, whose lines must be those of `Y`, in the
+        same order.
     Y : DataFrame or array of shape (n_lines, n_drugs)
         NaN = not measured.
     setting : {"transductive", "inductive"}, default="transductive"
         Hold out cells of known lines, or whole lines.
     n_splits, n_repeats : int, default=5, 3
-        Outer folds, and how often they are drawn anew ("outer splits").
+        Outer folds, and how often they are redrawn ("outer splits").
     random_state : int, default=0
         Repeat r uses the seed `random_state` + r.
     n_jobs : int, default=1
-        Fits at once, each on one thread.
+        Number of parallel fits, each on one thread.
     progress : callable, optional
         As ``tqdm.auto.tqdm``, called with an iterable and `total`.
 
@@ -108,9 +108,9 @@ def nested_cv(
     Raises
     ------
     ValueError
-        If `setting` is none of the two, a number is not a whole one from 1 up, a
-        method is no such pair, or its lines are not those of `Y`; or, once that fold
-        is reached, if a fold holds out every measured line of a drug.
+        If `setting` is neither, a count is not a positive whole number, a method is not
+        such a pair, or its lines are not those of `Y`; or, once that fold is reached,
+        if a fold holds out every measured line of a drug.
     """
     check_choice("setting", setting, SETTINGS)
     methods, Y = _checked(methods, Y)
@@ -137,7 +137,7 @@ def nested_cv(
 
 
 def _checked(methods, Y):
-    """Return methods with their features in the order of `Y`, and that as a table."""
+    """Return methods with their features in the order of `Y`, and `Y` as a table."""
     if not isinstance(methods, dict) or not methods:
         raise ValueError(f"methods must be a dict with a method; got {methods!r}")
     Y = as_table(Y, "Y")
@@ -161,7 +161,7 @@ def _checked(methods, Y):
 
 
 def _predict(search, X, rows, Y_train, held):
-    """Return predictions of the cells held out, by a fit to the others."""
+    """Return predictions of the held-out cells from a fit to the others."""
     with threadpool_limits(1):
         lines = to_predict(rows, held)
         search.fit(X[rows], Y_train)
@@ -169,7 +169,7 @@ def _predict(search, X, rows, Y_train, held):
 
 
 def group_table(search, X, Y, sizes, dataset, **given):
-    """Return errors of one method when only so many drugs are fitted together.
+    """Return errors of one method fitted to groups of drugs of different sizes.
 
     Parameters
     ----------
@@ -177,15 +177,15 @@ def group_table(search, X, Y, sizes, dataset, **given):
     X : DataFrame of shape (n_lines, n_features)
     Y : DataFrame of shape (n_lines, n_drugs)
     sizes : sequence of int
-        Drugs in a group; see :class:`TaskGroups`.
+        Drugs per group; see :class:`TaskGroups`.
     dataset : str
     **given
-        To :func:`nested_cv`, so that the folds are those of the other methods.
+        Passed to :func:`nested_cv`, so that the folds match those of other methods.
 
     Returns
     -------
     DataFrame
-        As from :meth:`Predictions.table`, with the column `group_size`.
+        As from :meth:`Predictions.table`, with `group_size` in place of `method`.
     """
     common = {k: v for k, v in search.get_params(deep=False).items() if k != "setting"}
     methods = {str(n): (TaskGroups(**common, group_size=n), X) for n in sizes}

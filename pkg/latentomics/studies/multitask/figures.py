@@ -1,4 +1,4 @@
-"""Pictures of what weights say of drugs: arrays and an `ax` in, the `ax` out."""
+"""Figures of the weights of drugs: arrays and an `ax` in, the `ax` out."""
 
 import numpy as np
 from matplotlib.colors import to_hex
@@ -7,7 +7,7 @@ from scipy.cluster.hierarchy import dendrogram, fcluster, leaves_list
 from latentomics.plot import COLORS, LABELS
 
 STYLES = ("-", "--", "-.", ":")
-BANDS = ("#e4e4e4", "#b4b4b4")  # neighbouring clusters, light and dark in turn
+BANDS = ("#e4e4e4", "#b4b4b4")  # alternating for neighbouring clusters
 
 
 def plot_tree(ax, tree, *, cuts=()):
@@ -34,7 +34,7 @@ def plot_tree(ax, tree, *, cuts=()):
 def cut_height(tree, n_clusters):
     """Return a height at which a line crosses the branches of `n_clusters` clusters.
 
-    Half-way between two joins: of one cluster, above the last.
+    Half-way between two joins; for one cluster, above the last.
     """
     joins = np.r_[0, tree[:, 2], 1.1 * tree[-1, 2]]
     return joins[len(tree) + 1 - n_clusters : len(tree) + 3 - n_clusters].mean()
@@ -43,7 +43,7 @@ def cut_height(tree, n_clusters):
 def plot_clusters(ax, tree, n_clusters):
     """Draw the clusters of a cut as a column of numbered bands, in the tree's order.
 
-    Numbers count from the top, which is where the first leaf of the tree is.
+    Numbers count from the top, where the first leaf of the tree is.
     """
     labels = fcluster(tree, n_clusters, criterion="maxclust")[leaves_list(tree)]
     starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
@@ -63,9 +63,9 @@ def plot_weights(ax, W, *, limit):
     Parameters
     ----------
     W : array of shape (n_drugs, n_genes)
-        Rows and columns in the order they are to be drawn in.
+        Rows and columns in drawing order.
     limit : float
-        Weight from which on colours are full.
+        Absolute weight at which colours saturate.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def plot_weights(ax, W, *, limit):
 
 
 def plot_groups(ax, groups, names):
-    """Draw to which group each drug belongs: a column per group, a bar per member.
+    """Draw the group membership of drugs: a column per group, a bar per member.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def plot_marks(ax, marked):
 def plot_drug_tree(ax, tree, names, groups, colors):
     """Draw a tree of named drugs, each name in the colour of its group.
 
-    The group is written behind the name as well, for those who print in grey.
+    The group is also written after the name, for printing in grey.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def plot_agreement(ax, table, *, chance=None):
     table : DataFrame
         Index = numbers of clusters, columns = methods as the book names them.
     chance : float, optional
-        Below which chance stays; drawn as a grey band.
+        Largest agreement expected by chance; drawn as a grey band.
     """
     if chance is not None:
         ax.axhspan(-chance, chance, color="0.88", lw=0, label="chance")

@@ -25,40 +25,41 @@ def informative_as_published(
 ):
     r"""Test each drug as the paper did, which calls pure noise informative too often.
 
-    One of `n_splits` parts of a drug's measured lines is drawn at random to test on,
-    and a ridge is trained on the others (``eq-ridge-noise-test``):
+    One of `n_splits` parts of a drug's measured lines is drawn at random as the test
+    set V, and ridge regression is trained on the others (``eq-ridge-noise-test``):
 
     .. math:: e = \frac1{|V|} \sum_{i \in V} (y_i - \hat y_i)^2, \qquad
         (\hat w, \hat b) = \arg\min_{w, b}
         \sum_{i \notin V} (y_i - x_i^\top w - b)^2 + \alpha \|w\|^2
 
-    That is done for `n_resamples` random V, giving as many errors of the true
-    responses; and for `n_permutations` permuted copies of the responses, each tested
-    on one of the same V, which share them evenly. The one-sided rank-sum test [2]
-    asks whether the errors of the true responses are the smaller ones.
+    This is repeated for `n_resamples` random V, giving as many errors of the true
+    responses, and for `n_permutations` permuted copies of the responses, divided evenly
+    among the same V. The one-sided rank-sum test [2] asks whether the errors of the
+    true responses are smaller.
 
-    It takes them for independent, but all of them come from one vector y: should it
-    correlate with the features by chance, all of its errors are small together. The
-    more resamples, the surer a drug is called informative, with nothing new learned.
-    Of pure noise many times the level passes, the more the weaker the penalty (book:
-    ``ch-label-noise``); :func:`informative_calibrated` holds its level. The paper
-    trains an elastic net [1]; the ridge makes thousands of fits one product.
+    The test assumes independent errors, but all of them come from one vector y: if it
+    correlates with the features by chance, all its errors are small together. More
+    resamples make a drug more likely to be called informative, without new information.
+    On pure noise the false positive rate is many times the level, and larger for weaker
+    penalties (book: ``ch-label-noise``); :func:`informative_calibrated` holds its
+    level. The paper trains an elastic net [1]; with ridge, thousands of fits are one
+    matrix product.
 
     Parameters
     ----------
     X : array or DataFrame of shape (n_lines, n_features)
-        Features, on scales that may be compared; no gaps.
+        Features on comparable scales, without gaps.
     Y : array or DataFrame of shape (n_lines, n_drugs)
         Responses, any unit; NaN marks a gap. Each drug needs `n_splits` measured
         lines, and at least 4. Lines of two tables are matched by name.
     n_splits : int, default=5
-        One line of so many is tested on.
+        One in `n_splits` lines is held out.
     penalty : float, default=1.0
         :math:`\alpha > 0`, as a multiple of the mean eigenvalue of the Gram matrix
         of the drug's measured lines, features centred. The same in every fit.
     n_resamples, n_permutations : int, default=200, 1000
     level : float, default=0.01
-        Between 0 and 1; a p-value of at most that is called informative.
+        Between 0 and 1; drugs with a p-value of at most this are called informative.
     random_state : int, default=0
     progress : callable, optional
         Wraps the list of groups of drugs measured on the same lines, as
@@ -69,13 +70,13 @@ def informative_as_published(
     DataFrame
         One row per drug: `cv_mse`, the mean error (squared units of `Y`) of the true
         responses; `null_mean`, that of permuted ones; `pvalue`; `informative`, bool;
-        `iqr`, between the quartiles of the measured responses (units of `Y`).
+        `iqr`, the interquartile range of the measured responses (units of `Y`).
 
     Raises
     ------
     ValueError
-        If `X` has gaps or features that do not vary, `Y` a drug with too few lines or
-        with one response to all, their lines differ, or an argument is out of range.
+        If `X` has gaps or does not vary, `Y` has a drug with too few lines or constant
+        responses, their lines differ, or an argument is out of range.
 
     References
     ----------
@@ -113,26 +114,25 @@ def informative_calibrated(
     random_state=0,
     progress=None,
 ):
-    r"""Test each drug against permuted responses, at the level that is asked for.
+    r"""Test each drug against permuted responses, at the nominal level.
 
-    The statistic is one number per vector of responses, the mean squared error e(y)
-    of ridge predictions over all folds of `n_repeats` partitions, the same for every
-    vector. If the responses owe nothing to the features, any order of them was as
-    likely, and e(y) falls anywhere among its values under M permutations [2]:
+    The statistic of a response vector y is e(y), the mean squared error of ridge
+    predictions over all folds of `n_repeats` partitions, the same for every vector. If
+    the responses do not depend on the features, all their orders are equally likely,
+    and so are all ranks of e(y) among its values under M permutations [2]:
 
     .. math:: p = \frac{1 + \#\{m : e(\pi_m y) \le e(y)\}}{1 + M}
 
     (book: ``eq-permutation-p``). Hence p is at most a with probability at most a,
-    whatever the dependence between folds, and never 0 [3]. The ridge does not look
-    at y in choosing :math:`\alpha`, so e(y) is a quadratic form whose matrix serves
-    all permutations.
+    whatever the dependence between folds, and never 0 [3]. Since :math:`\alpha` is
+    chosen without y, e(y) is a quadratic form whose matrix serves all permutations.
 
     Parameters
     ----------
     X, Y, n_permutations, level, random_state, progress
         As in :func:`informative_as_published`.
     n_splits : int, default=5
-        Folds of a partition.
+        Folds per partition.
     penalty : float, default=1.0
         As in :func:`informative_as_published`.
     n_repeats : int, default=10
@@ -173,21 +173,22 @@ def informative_calibrated(
 
 
 def held_out_residuals(gram, held, penalty):
-    r"""Return the matrix that maps responses to the residuals of lines held out.
+    r"""Return the matrix that maps responses to the residuals of held-out lines.
 
     .. math:: R y = y_V - \bar y_T - \tilde K_{VT} (\tilde K_{TT} + \alpha I)^{-1}
         (y_T - \bar y_T)
 
-    (book: ``eq-ridge-hat-matrix``) where V is held out, T trained on, and the tilde
-    centres features at their mean over T.
+    (book: ``eq-ridge-hat-matrix``) where V is the test set, T the training set, and the
+    tilde marks features centred at their mean over T.
 
     Parameters
     ----------
     gram : ndarray of shape (n_lines, n_lines)
-        Inner products of the lines' features, in any centring.
+        Inner products of the lines' features, with any centring.
     held : bool array of shape (n_lines,)
     penalty : float
-        :math:`\alpha` over the mean eigenvalue of `gram` centred over all its lines.
+        :math:`\alpha` relative to the mean eigenvalue of `gram`, centred over all
+        lines.
 
     Returns
     -------
@@ -213,7 +214,7 @@ def cv_error_form(gram, fold, penalty):
     gram, penalty
         As in :func:`held_out_residuals`.
     fold : int array of shape (n_lines,)
-        The fold that holds each line out.
+        The fold in which each line is held out.
 
     Returns
     -------
@@ -233,7 +234,7 @@ def _permutations(rng, responses, count):
 def _per_drug(test, X, Y, names, level, random_state, progress):
     """Run a test on each group of drugs measured on the same lines."""
     rng = np.random.default_rng(random_state)
-    X = X / binary_unit(X)  # or inner products overflow, or vanish
+    X = X / binary_unit(X)  # or inner products overflow or underflow
     X = X - X.mean(axis=0)
     gram = X @ X.T
     masks, group = np.unique(~np.isnan(Y), axis=1, return_inverse=True)
@@ -242,7 +243,7 @@ def _per_drug(test, X, Y, names, level, random_state, progress):
     for g, lines in progress(masks) if progress else masks:
         drugs = np.flatnonzero(group == g)
         responses = Y[np.ix_(lines, drugs)]
-        responses = responses - responses.mean(axis=0)  # changes no error, only digits
+        responses = responses - responses.mean(axis=0)  # only improves precision
         unit = binary_unit(responses, axis=0)
         errors = test(rng, gram[np.ix_(lines, lines)], responses / unit)
         found[:, drugs] = *(e * unit[0] ** 2 for e in errors[:2]), errors[2]
@@ -253,7 +254,7 @@ def _per_drug(test, X, Y, names, level, random_state, progress):
 
 
 def _read(X, Y, n_splits, penalty, level, random_state):
-    """Return `X` and `Y` as arrays and the drugs' names, once nothing is wrong."""
+    """Return `X` and `Y` as checked arrays, and the drugs' names."""
     check_whole(at_least=2, n_splits=n_splits)
     check_whole(at_least=0, random_state=random_state)
     check_positive(penalty=penalty, level=level)
@@ -262,7 +263,7 @@ def _read(X, Y, n_splits, penalty, level, random_state):
     Y = aligned_like(Y, X, name="Y", axes=[0])
     names = names_of(Y, axis=1)
     X, Y = read_matrix(X), read_matrix(Y, "Y", gaps=True)
-    check_size(Y, "float64", "Y")  # of which squared errors are returned
+    check_size(Y, "float64", "Y")  # since squared errors are returned
     if len(X) != len(Y):
         raise ValueError(
             f"Y must have a row for each of the {len(X)} lines of X; got {len(Y)}"

@@ -1,4 +1,4 @@
-"""Made drug screens in which drugs share mechanisms, with the truth attached."""
+"""Simulated drug screens in which drugs share mechanisms, with the ground truth."""
 
 from dataclasses import dataclass
 
@@ -9,21 +9,21 @@ from latentomics.base import check_not_negative, check_positive, check_whole
 
 MODULES_PER_GENE = 3  # on average
 MODULES_PER_GROUP = 3  # in the centroid of a mechanism
-WEIGHTS = (0.6, 1.4)  # of those modules before the centroid is scaled to length 1
+WEIGHTS = (0.6, 1.4)  # range of their weights before the centroid is scaled to length 1
 OWN = 0.3  # share of a drug's own draw in its dense loadings; the rest is the group's
-GENERAL = 0.5  # least loading on the first dense factor: sensitivity to any drug
+GENERAL = 0.5  # smallest loading on the first dense factor (general sensitivity)
 SCALES = (0.7, 1.3)  # lowest and highest factor of a drug
 OFFSET = 2.0  # standard deviation between the drugs' offsets
 
 
 @dataclass(frozen=True)
 class PlantedMechanisms:
-    """A made screen: what a method may see is `X` and `Y`, the rest is the truth."""
+    """A simulated screen: methods see `X` and `Y`, the rest is the ground truth."""
 
     X: pd.DataFrame  # lines x genes, z-scored
     Y: pd.DataFrame  # lines x drugs, NaN where not measured
     group: pd.Series  # drug -> mechanism
-    noisy: pd.Series  # drug -> whether a part of its labels was permuted
+    noisy: pd.Series  # drug -> whether some of its responses were permuted
     module_of_gene: pd.DataFrame  # modules x genes, bool
     scores: pd.DataFrame  # lines x modules, z-scored: how active a module is
     effects: pd.DataFrame  # modules x drugs: the pathway part is scores @ effects
@@ -47,36 +47,36 @@ def planted_mechanisms(
     missing=0.0,
     random_state=0,
 ):
-    r"""Make a screen whose drugs share mechanisms, in part visible only across drugs.
+    r"""Simulate a screen whose drugs share structure, some visible only across drugs.
 
     .. math:: y_t = o_t + c_t (F e_t + H b_t + \epsilon_t), \qquad
         e_t \propto m_{g(t)} + \delta_t
 
-    (book: ``eq-planted-mechanisms``). F are the scores of expression modules, and
-    :math:`m_g` the centroid of a mechanism g, on three of them, of length 1. H are
-    projections of the features on dense random weights, uncorrelated with F. With
-    more features than lines a drug alone cannot find these among all directions that
-    fit as well; all drugs share them. Each part is scaled to the variance stated
-    below, drug by drug, then :math:`c_t` is drawn from .7 to 1.3 and :math:`o_t` with
-    standard deviation 2. In noisy drugs, some lines swap their responses.
+    (book: ``eq-planted-mechanisms``). F holds the scores of expression modules, and
+    :math:`m_g` is the unit-length centroid of mechanism g, supported on three of them.
+    H holds projections of the features on dense random weights, uncorrelated with F.
+    With more features than lines, a single drug cannot tell these from other directions
+    that fit equally well; all drugs share them. Each part is scaled per drug to the
+    variance stated below; then :math:`c_t` is drawn between .7 and 1.3 and :math:`o_t`
+    with standard deviation 2. In noisy drugs, some lines swap their responses.
 
-    Because there are more features than lines, no weight of a gene is the true one:
-    modules have true effects, genes have not.
+    With more features than lines, weights of genes are not identifiable: modules have
+    true effects, genes do not.
 
     Parameters
     ----------
     n_lines, n_features, n_drugs : int, default=120, 2000, 60
     n_groups : int, default=6
-        Mechanisms, which share the drugs as evenly as possible.
+        Mechanisms; drugs are divided among them as evenly as possible.
     n_modules : int, default=12
-        Of expression, at least 3; a gene is in three on average.
+        Expression modules, at least 3; a gene is in three on average.
     gene_noise : float, default=0.7
-        Standard deviation of what a gene does alone, relative to that of a gene in
-        three modules of middling strength. Must be positive.
+        Standard deviation of gene-specific noise, relative to that of a gene in three
+        modules of median strength. Must be positive.
     within : float, default=0.3
         Expected length of :math:`\delta_t`, by which drugs of a mechanism differ.
     dense : float, default=0.6
-        Variance of :math:`H b_t`, where that of the pathway part is 1.
+        Variance of :math:`H b_t`; that of the pathway part is 1.
     n_dense : int, default=2
         Columns of H.
     noise : float, default=0.8
@@ -86,7 +86,7 @@ def planted_mechanisms(
     permuted : float, default=0.6
         Share of the lines that swap responses in a noisy drug.
     missing : float, default=0.0
-        Chance of a response not to be measured; two lines of a drug always are.
+        Probability that a response is missing; two lines per drug are always measured.
     random_state : int, default=0
 
     Returns
@@ -147,7 +147,7 @@ def _standard(M):
 
 
 def _expression(rng, shape, n_modules, gene_noise):
-    """Return z-scored genes, z-scored scores of modules, and who is in which."""
+    """Return z-scored genes, z-scored module scores, and module membership."""
     n, p = shape
     strength = (1 + np.arange(n_modules)) ** -0.5  # some modules dominate
     F = rng.normal(size=(n, n_modules)) * strength
@@ -158,7 +158,7 @@ def _expression(rng, shape, n_modules, gene_noise):
 
 
 def _effects(rng, F, group, within):
-    """Return modules x drugs, each drug's scaled to a pathway part of variance 1."""
+    """Return modules x drugs, scaled to pathway parts of variance 1."""
     n_modules, n_drugs = F.shape[1], len(group)
     centroids = np.zeros((group.max() + 1, n_modules))
     for centroid in centroids:

@@ -1,4 +1,4 @@
-"""Reading a matrix of weights: which drugs go together, and on what genes."""
+"""Interpreting a weight matrix: clusters of drugs, and the genes behind them."""
 
 import numpy as np
 import pandas as pd
@@ -23,37 +23,37 @@ from latentomics.metrics import enrichment, ward_tree
 def cluster_drugs(W, n_clusters, *, unit_norm=False):
     r"""Cluster drugs by their columns, with Ward's method.
 
-    Of all pairs of clusters A, B, of means :math:`\mu`, the pair whose union adds
-    least to the squared distances from the mean of a cluster is joined [1]:
+    Each step merges the two clusters A and B, with means :math:`\mu`, that add least to
+    the within-cluster sum of squares [1]:
 
     .. math:: \Delta(A, B) = \frac{|A|\,|B|}{|A| + |B|} \|\mu_A - \mu_B\|^2
 
-    (book: ``eq-ward``; of equals, the first). Lengths count: drugs of small weights
-    fall together at zero. With `unit_norm`, only directions are compared.
+    (book: ``eq-ward``; ties go to the first pair). Lengths count: drugs with small
+    weights cluster near zero. With `unit_norm`, only directions are compared.
 
     Parameters
     ----------
     W : array or DataFrame of shape (n_rows, n_drugs)
-        Weights, rows = features; or responses, rows = lines. A gap (NaN) is filled
-        with the mean of its drug, and so says nothing of the drug. Offsets of drugs
-        count too: take the means off responses that are not on one scale.
+        Weights, rows = features; or responses, rows = lines. A gap (NaN) is filled with
+        the mean of its drug. Offsets of drugs count too: subtract the means of
+        responses that are not on one scale.
     n_clusters : int
-        At least 1; fewer come back where drugs are identical.
+        At least 1; fewer are returned if drugs are identical.
     unit_norm : bool, default=False
         Whether to scale each column to length 1 first. Columns of zeros stay.
 
     Returns
     -------
     labels : ndarray of int, shape (n_drugs,)
-        From 1 up.
+        Numbered from 1.
     tree : ndarray of shape (n_drugs - 1, 4)
         As :func:`scipy.cluster.hierarchy.dendrogram` takes it.
 
     Raises
     ------
     ValueError
-        If `W` is no matrix of at least 2 drugs, has infinite values or a drug without
-        data, or `n_clusters` is not from 1 to the number of drugs.
+        If `W` is not a matrix of at least 2 drugs, has infinite values or a drug
+        without data, or `n_clusters` is not from 1 to the number of drugs.
 
     References
     ----------
@@ -73,7 +73,7 @@ def cluster_drugs(W, n_clusters, *, unit_norm=False):
         )
     W = np.where(np.isnan(W), np.nanmean(W, axis=0), W)
     if unit_norm:
-        W = W / binary_unit(W, axis=0)  # or squares overflow, or vanish
+        W = W / binary_unit(W, axis=0)  # or squares overflow or underflow
         length = np.linalg.norm(W, axis=0)
         W = W / np.where(length > 0, length, 1)
     tree = ward_tree(W.T)
@@ -83,16 +83,15 @@ def cluster_drugs(W, n_clusters, *, unit_norm=False):
 def agreement(labels, groups):
     """Return the adjusted Rand index of clusters with known groups.
 
-    The share of pairs of drugs on which both agree, together or apart, shifted and
-    scaled so that chance is at 0 and equality at 1 (book: ``eq-adjusted-rand``) [1].
+    The share of pairs of drugs on which both agree, together or apart, rescaled so that
+    chance gives 0 and identity 1 (book: ``eq-adjusted-rand``) [1].
 
     Parameters
     ----------
     labels : array of shape (n_drugs,)
         The cluster of each drug.
     groups : array or Series of shape (n_drugs,)
-        What is known of it, such as its mechanism; drugs with None or NaN are left
-        out.
+        The known group, such as the mechanism; drugs with None or NaN are left out.
 
     Returns
     -------
@@ -124,10 +123,10 @@ def clustering_table(matrices, groups, n_clusters):
     Parameters
     ----------
     matrices : dict of str to array or DataFrame, each of shape (n_rows, n_drugs)
-        Weights of rival methods, or responses; see :func:`cluster_drugs`.
+        Weights of several methods, or responses; see :func:`cluster_drugs`.
     groups : array or Series of shape (n_drugs,)
         As in :func:`agreement`. A Series is matched to the columns of a DataFrame by
-        name; it has NaN for a drug without a group.
+        name; NaN marks a drug without a group.
     n_clusters : int
 
     Returns
@@ -164,17 +163,17 @@ def top_features(W, n_top=100):
     W : array or DataFrame of shape (n_features, n_drugs)
         No gaps.
     n_top : int, default=100
-        All positive features are marked where there are fewer.
+        If fewer are positive, all of those are marked.
 
     Returns
     -------
     bool ndarray of shape (n_drugs, n_features)
-        Of equal weights, the earlier feature comes first.
+        Ties go to the earlier feature.
 
     Raises
     ------
     ValueError
-        If `W` is no matrix of finite numbers, or `n_top` not a whole number from 1.
+        If `W` is not a finite matrix, or `n_top` not a positive whole number.
     """
     check_whole(n_top=n_top)
     W = _matrix(W, gaps=False)
@@ -185,9 +184,10 @@ def top_features(W, n_top=100):
 
 
 def unique_genes(marked, genes):
-    """Mark a gene where any of its features is marked.
+    """Mark a gene if any of its features is marked.
 
-    Expression, copy number and mutation of one gene are three features of one name.
+    Expression, copy number and mutation of one gene are three features of the same
+    name.
 
     Parameters
     ----------
@@ -224,12 +224,12 @@ def unique_genes(marked, genes):
 
 
 def enriched_sets(W, genes, sets, *, n_top=100):
-    r"""Test in which gene sets the largest positive weights of each drug lie.
+    r"""Test which gene sets hold the largest positive weights of each drug.
 
     Of the N genes measured, n are hits of the drug, its `n_top` features collapsed to
-    unique genes, and K are in the set; the p-value is that of as many hits in the set
-    or more by blind drawing (:func:`latentomics.metrics.enrichment`; book:
-    ``eq-hypergeometric``).
+    unique genes, and K are in the set; the p-value is the probability of at least as
+    many hits in the set by random drawing (:func:`latentomics.metrics.enrichment`;
+    book: ``eq-hypergeometric``).
 
     .. math:: p = \sum_{j \ge k} \binom{K}{j} \binom{N-K}{n-j} \Big/ \binom{N}{n}
 
@@ -241,8 +241,8 @@ def enriched_sets(W, genes, sets, *, n_top=100):
         The gene of each feature, repeated where it has several; a Series is matched
         to the rows of `W` by name.
     sets : DataFrame of bool, shape (n_sets, n_set_genes)
-        Rows = sets, columns = genes. Genes not among the measured ones are left out,
-        and so are sets that have no other; measured genes in no set still count in N.
+        Rows = sets, columns = genes. Unmeasured genes are left out, as are sets without
+        a measured gene; measured genes in no set still count in N.
     n_top : int, default=100
         As in :func:`top_features`.
 
@@ -273,7 +273,7 @@ def enriched_sets(W, genes, sets, *, n_top=100):
 
 
 def _measured(sets, genes):
-    """Return the sets over `genes`, without those that are empty there."""
+    """Return the sets restricted to `genes`, without empty ones."""
     marks = as_truths(sets, "sets")
     if not isinstance(sets, pd.DataFrame) or marks.dtype != bool:
         table = isinstance(sets, pd.DataFrame)
