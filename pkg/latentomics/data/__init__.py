@@ -1,7 +1,6 @@
 """Public data sets by name, with their origin attached, and the user's own tables.
 
-Nothing is downloaded before it is asked for; see :func:`fetch` for where files are
-looked for.
+Nothing is downloaded until requested; see :func:`fetch` for where files are looked up.
 """
 
 from latentomics.data.archs4 import Archs4, DamagedFile

@@ -1,4 +1,4 @@
-"""ARCHS4: a reader's own file of public RNA-seq, which is far too large for memory."""
+"""ARCHS4: a user's own file of public RNA-seq data, far too large for memory."""
 
 from contextlib import contextmanager
 
@@ -23,52 +23,52 @@ SLAB = 1024  # genes read at once
 
 
 class DamagedFile(OSError):
-    """A file of which a part cannot be read; the message says which."""
+    """A file with a part that cannot be read; the message says which."""
 
 
 class Archs4:
-    """Read samples and genes from an ARCHS4 file, never more than was asked for.
+    """Read samples and genes from an ARCHS4 file, never more than requested.
 
-    Both layouts are known: the old one, and that of versions 11, 2.1 and later. Which
-    side of the matrix is the samples is told by its shape.
+    Both layouts are supported: the old one, and that of versions 11, 2.1 and later. The
+    shape of the matrix tells which axis holds the samples.
 
     Parameters
     ----------
     path : str or path
-        An HDF5 file such as ``human_gene_v2.5.h5``; not among ``datasets()``, get it
-        from ARCHS4 yourself.
+        An HDF5 file such as ``human_gene_v2.5.h5``; not among ``datasets()``, so
+        download it from ARCHS4.
 
     Attributes
     ----------
     genes : Index of length n_genes
-        Symbols in the order of the file. A symbol that several genes share is numbered
-        from its second gene on, "TP53", "TP53 (2)"; counts are not added up.
+        Symbols in the order of the file. A symbol shared by several genes is numbered
+        from the second gene on, "TP53", "TP53 (2)"; counts are not summed.
     samples : DataFrame with n_samples rows
         By GEO accession ("GSM1158284"). Columns, where the file has them:
 
         `series_id`, the studies a sample is in, as the file writes them ("GSE1,GSE2");
-        `study`, a number from 0 up, the same for samples which share a study, be it
-        through others. Train and test should differ in it:
+        `study`, a non-negative number, the same for samples that share a study,
+        directly or through others. Training and test sets should differ in it:
         ``GroupShuffleSplit().split(samples, groups=samples["study"])``;
         `singlecellprobability`, from 0 to 1.
     shape : (int, int)
         Number of samples and of genes.
     samples_per_chunk : int
-        Samples that the file compresses together.
+        Number of samples compressed together in the file.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     DamagedFile
-        Here and in every reading, an OSError: the file is damaged or incomplete.
+        Here and on every read, an OSError: the file is damaged or incomplete.
     ValueError
-        If it is no ARCHS4 file, or its shape does not tell samples from genes.
+        If it is not an ARCHS4 file, or its shape does not tell samples from genes.
 
     Notes
     -----
-    HDF5 gives zeros for what was never written; here that is an error. Damage inside
-    of numbers that are stored without compression goes unseen.
+    HDF5 returns zeros for data that were never written; here that is an error. Damage
+    to numbers stored without compression goes undetected.
     """
 
     def __init__(self, path):
@@ -92,24 +92,24 @@ class Archs4:
         self._slab_genes = per_chunk * max(1, SLAB // per_chunk)
 
     def read(self, samples=None, genes=None):
-        """Return some samples and genes, in the order asked for.
+        """Return selected samples and genes, in the requested order.
 
         Parameters
         ----------
         samples, genes : sequence of str, optional
-            Names from `samples.index` and `genes`; all when left out, which of a whole
+            Names from `samples.index` and `genes`; all by default, which for a whole
             ARCHS4 file is too much for most computers.
 
         Returns
         -------
         DataFrame of float64, shape (n_samples, n_genes)
-            In the units of the file, counts as a rule. Floats, since differences of
-            the file's unsigned whole numbers go wrong below 0.
+            In the units of the file, usually counts. Floats, since negative differences
+            of the file's unsigned integers would wrap around.
 
         Raises
         ------
         ValueError
-            If a name is not in the file, or comes twice.
+            If a name is not in the file, or is repeated.
         """
         rows, columns = self._places(samples, genes)
         order = np.sort(rows)
@@ -120,33 +120,33 @@ class Archs4:
     def batches(
         self, size=1000, samples=None, genes=None, random_state=None, progress=None
     ):
-        """Go through samples in tables that fit into memory.
+        """Iterate over samples in tables that fit into memory.
 
         Parameters
         ----------
         size : int, default=1000
-            Samples in a table; the last has what is left. At 35,000 genes 1,000 take
-            .28 GB; reading takes up to as much again. Below `samples_per_chunk`, the
-            same parts of the file are decompressed several times.
+            Samples per table; the last holds the remainder. With 35,000 genes, 1,000
+            take .28 GB; reading takes up to as much again. Below `samples_per_chunk`,
+            the same parts of the file are decompressed several times.
         samples, genes : sequence of str, optional
-            As in :meth:`read`; the order of `samples` does not count.
+            As in :meth:`read`; the order of `samples` is ignored.
         random_state : int, optional
             Shuffles the samples in blocks of 64, or of `samples_per_chunk` if that is
-            more: to pick single ones out of a compressed file is ruinous. The order is
-            that of the file when left out.
+            more: picking single ones from a compressed file is prohibitively slow. By
+            default, the order of the file.
         progress : callable, optional
             As ``tqdm.auto.tqdm``, called with an iterable and `total`.
 
         Returns
         -------
         iterator of DataFrame
-            As from :meth:`read`; the index tells which samples came.
+            As from :meth:`read`; the index names the samples.
 
         Raises
         ------
         ValueError
-            As :meth:`read`; or if `size` is not a whole number from 1 up, or
-            `random_state` not one from 0 up.
+            As :meth:`read`; or if `size` is not a positive whole number, or
+            `random_state` not a non-negative one.
         """
         check_whole(size=size)
         rows, columns = self._places(samples, genes)
@@ -160,7 +160,7 @@ class Archs4:
         return iter(progress(tables, total=total)) if progress else tables
 
     def _tables(self, blocks, columns, size):
-        """Yield tables of `size` rows; what a block has too much is for the next."""
+        """Yield tables of `size` rows; surplus rows of a block go to the next table."""
         rows, blocks, rest = np.concatenate(blocks), iter(blocks), []
         with self._damage("the file"), self._open() as file:
             for start in range(0, len(rows), size):
@@ -175,12 +175,12 @@ class Archs4:
                 yield self._table(values, mine, columns)
 
     def _blocks(self, rows, size):
-        """Split sorted places into what is read at once: whole chunks, if they fit."""
+        """Split sorted positions into blocks to read: whole chunks, if they fit."""
         whole = self.samples_per_chunk * max(1, BLOCK // self.samples_per_chunk)
         return _split(rows, np.diff(rows // min(whole, max(BLOCK, size))) > 0)
 
     def _read(self, data, rows, columns):
-        """Return samples at sorted places and genes at any, in the type of the file."""
+        """Return samples at sorted positions and genes at any, in the file's dtype."""
         order = np.argsort(columns, kind="stable")
         part = np.empty((len(rows), len(columns)), data.dtype)
         inner = _split(order, np.diff(columns[order] // self._slab_genes) > 0)
@@ -194,7 +194,7 @@ class Archs4:
         return part
 
     def _slab(self, data, rows, columns):
-        """Return all between the first and last of sorted places, samples x genes."""
+        """Return all from the first to the last sorted position, samples x genes."""
         spans = (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
         spans = spans[::-1] if self._turned else spans
         names = self.samples.index[[rows[0], rows[-1]]]
@@ -210,7 +210,7 @@ class Archs4:
 
     @contextmanager
     def _damage(self, what):
-        """Say which part of which file cannot be read, once."""
+        """Report which part of which file cannot be read, once."""
         try:
             yield
         except DamagedFile:
@@ -251,12 +251,12 @@ class Archs4:
 
 
 def _split(places, new):
-    """Split an array before each place where `new` is True."""
+    """Split an array before each position where `new` is True."""
     return np.split(places, np.flatnonzero(new) + 1)
 
 
 def _all_written(data, slab, spans):
-    """Return False if a chunk of zeros is no chunk of the file."""
+    """Return False if a chunk of zeros is not stored in the file."""
     starts = [
         np.r_[low, np.arange(low // chunk * chunk + chunk, high, chunk)]
         for (low, high), chunk in zip(spans, data.chunks, strict=True)

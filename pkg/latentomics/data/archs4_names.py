@@ -1,4 +1,4 @@
-"""Names in an ARCHS4 file: of its samples, of their studies, of its genes."""
+"""Names of the samples, studies and genes in an ARCHS4 file."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def found(file, paths):
 def _optional(file, paths):
     for path in paths:
         data = file[path] if path in file else None
-        if hasattr(data, "dtype"):  # or else it is a folder of data sets
+        if hasattr(data, "dtype"):  # otherwise it is a group of data sets
             return data
     return None
 
@@ -63,7 +63,7 @@ def _decoded(data):
 
 
 def annotation(file):
-    """Return what a file says of its samples, as far as we use it, by accession."""
+    """Return the annotation of samples that we use, by accession."""
     index = pd.Index(numbered(texts(file, SAMPLES)), name="geo_accession")
     series, chance = _optional(file, SERIES), _optional(file, SINGLE)
     samples = pd.DataFrame(index=index)
@@ -77,7 +77,7 @@ def annotation(file):
 
 
 def _studies(series):
-    """Return a number for each sample, the same for those that a study joins."""
+    """Return a number for each sample, the same for those connected by studies."""
     ids = series.reset_index(drop=True).str.findall(r"[^,;\s]+").explode().dropna()
     n, (studies, names) = len(series), pd.factorize(ids)
     links = np.ones(len(ids)), (ids.index, n + studies)
@@ -86,7 +86,7 @@ def _studies(series):
 
 
 def numbered(names):
-    """Return names made unique, a list: of two "TP53", the second is "TP53 (2)"."""
+    """Return a list of unique names: a second "TP53" becomes "TP53 (2)"."""
     taken, seen, unique = set(names), {}, []
     for name in names:
         number = seen.get(name, 0) + 1
@@ -98,12 +98,12 @@ def numbered(names):
 
 
 def positions(index, names, what):
-    """Return where names stand in an index; all places for None.
+    """Return the positions of names in an index; all positions for None.
 
     Raises
     ------
     ValueError
-        If it is no list, if there is none, or one is not in the index or comes twice.
+        If `names` is not a list or is empty, or a name is unknown or repeated.
     """
     if names is None:
         return np.arange(len(index))

@@ -25,16 +25,16 @@ def ccle_response(measure="activity_area"):
         doses; 0 = no effect, 8 = every dose killed all; high = sensitive. "ic50": the
         concentration that halves viability, in micromolar, low = sensitive; 55% of
         the values are 8, the highest dose, which stands for "8 or more" (censored).
-        "ec50": the concentration of half the greatest effect of this line, in
-        micromolar; missing for 38% more, those whose curve is no sigmoid. "amax": the
-        greatest effect, in percent of growth; -100 = all killed, low = sensitive.
+        "ec50": the concentration with half the maximal effect on the line, in
+        micromolar; missing for a further 38%, whose curve is not sigmoid. "amax": the
+        maximal effect, in percent of growth; -100 = all killed, low = sensitive.
 
     Returns
     -------
     DataFrame of shape (504, 24)
-        Rows are cell lines: DepMap ids, the CCLE name for the one without
-        (COLO677_LUNG, which ``load("cell_lines")`` does not have either). Columns are
-        drugs (CCLE names). NaN = not measured (4%; 37% of Irinotecan).
+        Rows are cell lines: DepMap ids, or the CCLE name for the one without
+        (COLO677_LUNG, which is not in ``load("cell_lines")`` either). Columns are drugs
+        (CCLE names). NaN = not measured (4%; 37% of Irinotecan).
 
     Raises
     ------
@@ -44,7 +44,7 @@ def ccle_response(measure="activity_area"):
     if measure not in MEASURES:
         raise ValueError(f"measure must be one of {tuple(MEASURES)}; got {measure!r}")
     table = pd.read_csv(fetch_file("ccle_drug_response"))
-    ids = prefix_ids()  # ten names end in another tissue than in the annotation
+    ids = prefix_ids()  # ten names have a tissue other than in the annotation
     table["line"] = [
         ids.get(key(name.split("_")[0]), name) for name in table["CCLE Cell Line Name"]
     ]
@@ -58,10 +58,10 @@ def ccle_features(kind="expression"):
     Parameters
     ----------
     kind : {"expression", "copy_number", "mutation"}, default="expression"
-        "expression": log2(TPM + 1), z-scored per gene over these 580 lines by its
-        source, so without units. "copy_number": log2(relative copy number + 1); 1 =
-        as the average of the line's genome, 0 = lost, about 0 to 7. "mutation": 1 =
-        the gene has a mutation of any kind, 0 = it has none (int).
+        "expression": log2(TPM + 1), z-scored per gene over these 580 lines by the
+        source, hence unitless. "copy_number": log2(relative copy number + 1); 1 = the
+        average of the line's genome, 0 = lost, about 0 to 7. "mutation": 1 = the gene
+        has a mutation of any kind, 0 = it has none (int).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Cell lines under one name: the annotation, and who is who in each screen.
+"""Cell lines under one name: annotation, and matching between the screens.
 
 Names are compared by their key: upper case, letters and digits only.
 """
@@ -32,7 +32,7 @@ def key(name):
 
 
 def annotation():
-    """Return the CCLE annotation as its file has it, one row per cell line."""
+    """Return the CCLE annotation as in its file, one row per cell line."""
     path = fetch_file("ccle_cell_line_annotations")
     return pd.read_csv(path, sep="\t", dtype={"Age": "float64"}, low_memory=False)
 
@@ -40,7 +40,7 @@ def annotation():
 def prefix_ids():
     """Return DepMap ids by key, the key being the start of the CCLE name.
 
-    Where two CCLE lines share a key (TT, KMH2), the first in the file has it.
+    If two CCLE lines share a key (TT, KMH2), it goes to the first in the file.
     """
     table = annotation().dropna(subset="depMapID")
     keys = table["CCLE_ID"].str.split("_").str[0].map(key)
@@ -56,9 +56,9 @@ def gdsc_ids(how="corrected"):
     how : {"corrected", "prefix"}, default="corrected"
         "corrected" (1,028 ids): two sources of GDSC1, one with GDSC names and one
         with DepMap ids, hold the same ln IC50; lines whose values agree are the same
-        line. Those without such a twin go by name, and two by hand (`SAME_KEY`).
-        "prefix" (996 ids): by name alone; when two names claim one id, the first in
-        alphabetical order has it. It misnames MS-1.
+        line. The others are matched by name, two of them by hand (`SAME_KEY`). "prefix"
+        (996 ids): by name alone; if two names claim one id, it goes to the first in
+        alphabetical order. It misnames MS-1.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _ids_by_value():
     """Match GDSC names to DepMap ids through equal ln IC50 of the same drugs.
 
     Every value of the id must be a value of the name. NCI-H292 has the values of two
-    ids, so it is left to go by name.
+    ids, so it is left to be matched by name.
     """
     named = long_table()[["CellLine", "Drug", "LN_IC50"]]
     numbered = lnic50_table().melt(
@@ -101,15 +101,15 @@ def _ids_by_value():
 
 
 def cell_lines():
-    """Return what is known of each cell line, the union of CCLE and GDSC.
+    """Return the annotation of each cell line, the union of CCLE and GDSC.
 
-    Rows are named as in the response matrices: by DepMap id; for want of one by GDSC
-    name (37 lines) or CCLE name (4 lines). So ``cell_lines.loc[auc.index]`` fits any
-    of them. Columns: `depmap_id`, `gdsc_name`, `ccle_name`, `name`, `tissue`,
+    Rows are named as in the response matrices: by DepMap id or, without one, by GDSC
+    name (37 lines) or CCLE name (4 lines). So ``cell_lines.loc[auc.index]`` works for
+    any of them. Columns: `depmap_id`, `gdsc_name`, `ccle_name`, `name`, `tissue`,
     `tissue_subtype`, `histology`, `histology_subtype`, `type`, `type_refined`,
     `tcga_code`, `pathology` (primary or metastasis), `sex`, `age` in years. Missing
-    where the source says nothing or "NS" (not specified); the tissue is then read
-    from the CCLE name, which ends in it.
+    where the source has nothing or "NS" (not specified); the tissue is then read from
+    the end of the CCLE name.
     """
     ccle = _ccle()
     ids = gdsc_ids()

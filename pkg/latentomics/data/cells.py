@@ -1,4 +1,4 @@
-"""A reader's own file, whatever its format, as a table of named cells."""
+"""A user's own file, in any supported format, as a table of named cells."""
 
 import os
 import warnings
@@ -12,14 +12,14 @@ from latentomics.data.optional import need
 
 
 def own_file(path):
-    """Return the path of a file of the reader's, `~` being the home folder.
+    """Return the path of a user's own file, `~` being the home folder.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If `path` is no path at all.
+        If `path` is not a path.
     """
     if not isinstance(path, str | os.PathLike):
         raise ValueError(f"path must name a file; got {type(path).__name__}")
@@ -30,7 +30,7 @@ def own_file(path):
 
 
 def read_cells(path, *, row_names=True, sheet=None, of="X"):
-    """Return the cells of a file, unchecked, with the names that go with them.
+    """Return the cells of a file, unchecked, with their row and column names.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def read_cells(path, *, row_names=True, sheet=None, of="X"):
     Raises
     ------
     FileNotFoundError, ValueError
-        As :func:`latentomics.data.read_table`, as far as the form of the file goes.
+        As :func:`latentomics.data.read_table`, as far as they concern the form of the
+        file.
     """
     path = own_file(path)
     kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
@@ -65,16 +66,16 @@ def read_cells(path, *, row_names=True, sheet=None, of="X"):
 
 
 def _stored(path, kind):
-    """Read a format that has its own notion of names."""
+    """Read a format that stores names itself."""
     read = need("anndata").read_h5ad if kind == "h5ad" else pd.read_parquet
     need("pyarrow" if kind == "parquet" else "h5py")
     if not path.stat().st_size:
         raise ValueError(f"{path.name} must hold a table; got an empty file")
     try:
-        with warnings.catch_warnings():  # of names, which are checked later
+        with warnings.catch_warnings():  # about names, which are checked later
             warnings.simplefilter("ignore")
             return read(path)
-    except Exception as error:  # each library has its own zoo of errors
+    except Exception as error:  # each library raises its own errors
         raise ValueError(damaged(path, f".{kind}", error)) from error
 
 
@@ -102,9 +103,9 @@ def _of_parquet(stored, name, row_names):
 
 
 def _no_numbers_for_names(labels, name, where):
-    """Refuse to take a line of data for names, which would lose it unnoticed.
+    """Refuse to read a line of data as names, which would silently lose it.
 
-    Whole numbers may well be names, such as ids; fractions are not.
+    Whole numbers may be names, such as ids; fractions may not.
     """
     texts = pd.Series([*map(str, labels)], dtype=object)
     numbers = pd.to_numeric(texts, errors="coerce")
@@ -119,7 +120,7 @@ def _named(grid, name, row_names):
     """Split a grid of cells into names and values."""
     numbers, (header, *lines) = list(grid)[1:], grid.values()
     if row_names and lines and all(len(line) == len(header) + 1 for line in lines):
-        header = ["", *header]  # as R writes it: no name over the row names
+        header = ["", *header]  # as written by R: no header for the row names
     for number, line in zip(numbers, lines, strict=True):
         if len(line) != len(header):
             other = [s for s in ";,\t" if len(line) == 1 and s in line[0]]

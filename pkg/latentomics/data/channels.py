@@ -1,4 +1,4 @@
-"""The 96 channels of single base substitutions, whatever a file calls them."""
+"""The 96 channels of single base substitutions, in any notation."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ CHANNELS = tuple(
     for after in BASES
 )
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
-# A[C>A]A, ACA>A, and ACA>AAA, which writes the neighbours on both sides
+# A[C>A]A, ACA>A, and ACA>AAA, which repeats the neighbours
 NOTATIONS = (
     re.compile(
         r"(?P<before>[ACGT])\[(?P<old>[ACGT])>(?P<new>[ACGT])\](?P<after>[ACGT])"
@@ -29,18 +29,18 @@ NOTATIONS = (
 
 @cache
 def parse_channel(text):
-    """Return the channel that a text means, written as in `CHANNELS`.
+    """Return the channel denoted by a text, written as in `CHANNELS`.
 
     Parameters
     ----------
     text : str
-        "A[C>A]A", "ACA>A" or "ACA>AAA", in upper or lower case. A purine as the base
-        that changes is read on the other strand: "T[G>T]T" means "A[C>A]A".
+        "A[C>A]A", "ACA>A" or "ACA>AAA", in upper or lower case. A mutated purine is
+        read on the other strand: "T[G>T]T" means "A[C>A]A".
 
     Raises
     ------
     ValueError
-        If it means no channel.
+        If it does not denote a channel.
     """
     written = str(text).strip().upper()
     for notation in NOTATIONS:
@@ -62,27 +62,27 @@ def _folded(before, old, new, after):
 
 
 def trinucleotide(channel):
-    """Return the three bases before the change: "ACA" of "A[C>T]A"."""
+    """Return the three bases before the change: "ACA" for "A[C>T]A"."""
     name = parse_channel(channel)
     return name[0] + name[2] + name[-1]
 
 
 def substitution(channel):
-    """Return which base became which: "C>T" of "A[C>T]A"."""
+    """Return which base became which: "C>T" for "A[C>T]A"."""
     return parse_channel(channel)[2:5]
 
 
 def align_channels(table, name="table"):
-    """Return a table with its 96 columns in the order of `CHANNELS` and so named.
+    """Return a table with its 96 columns ordered and named as in `CHANNELS`.
 
-    Columns are found by name, never by place: files differ in order and notation.
+    Columns are matched by name, not position: files differ in order and notation.
 
     Parameters
     ----------
     table : DataFrame of shape (n_samples, 96)
         Columns are channels in any order, in any notation of :func:`parse_channel`.
     name : str, default="table"
-        What a message calls it.
+        Name of the table in error messages.
 
     Returns
     -------
@@ -92,8 +92,8 @@ def align_channels(table, name="table"):
     Raises
     ------
     ValueError
-        If it is no DataFrame, if a column is no channel, or if a channel is missing
-        or occurs twice (also in two notations, or once on each strand).
+        If it is not a DataFrame, a column is not a channel, or a channel is missing or
+        occurs twice (also in two notations, or once on each strand).
     """
     if not isinstance(table, pd.DataFrame):
         raise ValueError(
@@ -121,7 +121,7 @@ def align_channels(table, name="table"):
 
 
 def _parsed(table, name):
-    """Return the channel of each column, or say which column is none."""
+    """Return the channel of each column, or raise for one that is none."""
     parsed = []
     for column in table.columns:
         try:

@@ -9,14 +9,14 @@ REPEATS = ("first", "mean", "all")
 
 
 def ctrpv2_auc(repeats="first"):
-    """Return the area under the dose-response curve of cell lines x drugs.
+    """Return areas under the dose-response curve, cell lines x drugs.
 
     Parameters
     ----------
     repeats : {"first", "mean", "all"}, default="first"
-        18 lines were screened two or three times. Keep the first screen of each, or
-        the mean of what was measured, or every screen; then the rows have a second
-        level `repeat`, counted from 1.
+        18 lines were screened two or three times. Keep the first screen of each, the
+        mean of the measured values, or every screen, with a second row level `repeat`,
+        counted from 1.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def ctrpv2_auc(repeats="first"):
 
 
 def ctrpv2_drugs():
-    """Return what CTRPv2 says of its drugs.
+    """Return the targets and mechanisms of the CTRPv2 drugs.
 
     Returns
     -------

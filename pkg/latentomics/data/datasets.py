@@ -1,4 +1,4 @@
-"""One name for each data set: the table of all of them, and `load`."""
+"""Data sets by name: the table of all of them, and `load`."""
 
 import inspect
 from dataclasses import replace
@@ -85,23 +85,23 @@ def load(name, /, **options):
     name : str
         One of ``datasets()["name"]``.
     **options
-        What the loader of that name takes: ``ids`` for "gdsc1_auc", ``repeats`` for
-        "ctrpv2_auc", ``measure`` for "ccle_response", ``kind`` for "ccle_features" and
-        "cosmic_sbs", ``table`` for "tcga_sbs96", "cell_line_sbs96", "zou2021",
-        "gtex_tissues" and "pbmc"; the others take none.
+        Options of that data set: ``ids`` for "gdsc1_auc", ``repeats`` for "ctrpv2_auc",
+        ``measure`` for "ccle_response", ``kind`` for "ccle_features" and "cosmic_sbs",
+        ``table`` for "tcga_sbs96", "cell_line_sbs96", "zou2021", "gtex_tissues" and
+        "pbmc"; the others take none.
 
     Returns
     -------
     DataFrame, Series (gene sets) or PlantedSet
-        `attrs` holds where it comes from: source files with address, sha256, terms
-        and citation, and the units.
+        `attrs` holds the provenance: source files with URL, sha256, terms and citation,
+        and the units.
 
     Raises
     ------
     ValueError
         If there is no such data set, or an option has a value that is not allowed.
     DataUnavailable
-        If a file is neither here nor can it be downloaded.
+        If a file is not here and cannot be downloaded.
     """
     requires(str(name))
     allowed = _options(LOADERS[name])
@@ -117,7 +117,7 @@ def load(name, /, **options):
 
 
 def _options(loader):
-    """Return the names of what a loader may be told, a tuple."""
+    """Return the names of the options of a loader, a tuple."""
     parameters = inspect.signature(loader).parameters.values()
-    given = getattr(loader, "args", ())  # a partial has its first ones already
+    given = getattr(loader, "args", ())  # a partial takes no further ones
     return tuple(p.name for p in parameters) if not given else ()

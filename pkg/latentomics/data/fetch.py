@@ -16,35 +16,36 @@ TIMEOUT = 30  # seconds without a byte before a server counts as gone
 
 
 class DataUnavailable(OSError):
-    """A raw file is neither here nor can it be had; the message says what to do."""
+    """A raw file is not here and cannot be obtained; the message says what to do."""
 
 
 def fetch(name):
-    """Make the raw files of `name` present and return their paths, a list.
+    """Return a list of paths to the raw files of `name`, downloading them if needed.
 
-    Looks into the folder that the environment variable ``LATENTOMICS_DATA`` names,
-    then into the cache (``LATENTOMICS_CACHE``, or the usual folder of the system),
-    then downloads into the cache, with a progress bar on stderr. Every file is
-    checked against its registered sha256 before its path is returned; a transfer
-    that fails is started anew twice, and leaves no file under the final name.
+    Looks in the folder named by the environment variable ``LATENTOMICS_DATA``, then in
+    the cache (``LATENTOMICS_CACHE``, or the system's default folder), then downloads
+    into the cache, with a progress bar on stderr. Every file is checked against its
+    registered sha256 before its path is returned; a failed transfer is retried twice,
+    and leaves no file under the final name.
 
     Parameters
     ----------
     name : str
-        A data set (then all files it is made of) or one file of the registry.
+        A data set (all its files) or one file of the registry.
 
     Raises
     ------
     ValueError
         If `name` is neither.
     DataUnavailable
-        If a file cannot be had, or LATENTOMICS_DATA holds other bytes under its name.
+        If a file cannot be obtained, or LATENTOMICS_DATA holds other bytes under its
+        name.
     """
     return [fetch_file(file) for file in names_of(name)]
 
 
 def fetch_file(file):
-    """Make one raw file present and return its path; see :func:`fetch`."""
+    """Return the path of one raw file, downloading it if needed; see :func:`fetch`."""
     raw = registry()[file]
     own = _own(raw)
     if own and not _good(own, raw):
@@ -58,7 +59,7 @@ def fetch_file(file):
 
 
 def locate(file):
-    """Return where a raw file lies with its registered bytes, or None.
+    """Return the path of a raw file with its registered bytes, or None.
 
     Never downloads. Looks where :func:`fetch` looks.
     """
@@ -81,7 +82,7 @@ def verify(names=None):
     Parameters
     ----------
     names : iterable of str, optional
-        Data sets or files of the registry; all files when left out.
+        Data sets or files of the registry; all files by default.
 
     Returns
     -------
@@ -111,7 +112,7 @@ def _state(raw):
 
 
 def _own(raw):
-    """Return the file in the user's own folder, if that has one, unchecked."""
+    """Return the path in the user's own folder, unchecked, or None."""
     folder = os.environ.get("LATENTOMICS_DATA")
     path = Path(folder) / raw.file if folder else None
     return path if path and path.is_file() else None
@@ -137,7 +138,7 @@ def _hash(path):
 
 @cache
 def _sha256(path, size, modified):
-    """Hash a file once per process: size and time tell when it has changed."""
+    """Hash a file once per process: size and time reveal changes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

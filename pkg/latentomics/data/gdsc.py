@@ -8,21 +8,21 @@ from latentomics.data.gdsc_raw import lnic50_table, long_table
 
 
 def gdsc1_auc(ids="corrected"):
-    """Return the area under the dose-response curve of cell lines x drugs.
+    """Return areas under the dose-response curve, cell lines x drugs.
 
     Parameters
     ----------
     ids : {"corrected", "prefix"}, default="corrected"
-        How GDSC names become DepMap ids, see :func:`cell_lines.gdsc_ids`: with every
-        known correction (1,028 ids), or by name alone (996 ids), which is what the
-        pinned concordance figure was computed with.
+        How GDSC names are mapped to DepMap ids, see :func:`cell_lines.gdsc_ids`: with
+        every known correction (1,028 ids), or by name alone (996 ids), as for the
+        pinned concordance figure.
 
     Returns
     -------
     DataFrame of shape (1065, 266)
         Rows are cell lines: DepMap ids, GDSC names for lines without one. Columns are
         drugs, "GDSC:<id>"; 16 compounds were screened twice under two ids. Values are
-        a fraction of the curve between 0 and 1, low = sensitive; NaN = not measured
+        fractions of the full area, between 0 and 1, low = sensitive; NaN = not measured
         (21%).
     """
     table = long_table()
@@ -33,21 +33,21 @@ def gdsc1_auc(ids="corrected"):
 
 
 def gdsc1_lnic50():
-    """Return the ln IC50 of cell lines x drugs.
+    """Return ln IC50, cell lines x drugs.
 
     Returns
     -------
     DataFrame of shape (969, 266)
         Rows are cell lines (DepMap ids; ACH-000474 and ACH-001075 carry the same
         values). Columns are drugs, "GDSC:<id>". Values are natural logarithms of
-        micromolar, low = sensitive; NaN = not measured (19%).
+        micromolar concentrations, low = sensitive; NaN = not measured (19%).
     """
     lnic50 = lnic50_table().T.sort_index()
     return lnic50.rename_axis(index="cell_line", columns="drug")
 
 
 def gdsc_drugs():
-    """Return what GDSC says of its drugs.
+    """Return the annotation of the GDSC drugs.
 
     Returns
     -------

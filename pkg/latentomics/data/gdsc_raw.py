@@ -1,4 +1,4 @@
-"""The two GDSC1 files as they are; two loaders read both."""
+"""The two GDSC1 files, unprocessed; two loaders read both."""
 
 from functools import cache
 

@@ -14,9 +14,9 @@ def go_bp():
     Returns
     -------
     Series of length 6036
-        The index holds the sets, "<process> (GO:<id>)", the values are tuples of
-        gene symbols, sorted, each once: 5 to 2,244 in a set, 14,937 in all. A gene
-        may be in many sets.
+        The index names the sets, "<process> (GO:<id>)"; the values are sorted tuples of
+        unique gene symbols: 5 to 2,244 per set, 14,937 in total. A gene may be in many
+        sets.
     """
     return _read_gmt(fetch_file("go_bp_2021"))
 
@@ -27,8 +27,8 @@ def hallmark():
     Returns
     -------
     Series of length 50
-        As :func:`go_bp`, named "HALLMARK_<NAME>": 32 to 200 genes in a set, 4,384 in
-        all.
+        As :func:`go_bp`, named "HALLMARK_<NAME>": 32 to 200 genes per set, 4,384 in
+        total.
     """
     return _read_gmt(fetch_file("hallmark"))
 
@@ -41,18 +41,17 @@ def _read_gmt(path):
 
 
 def membership(sets, genes, *, min_size=5, max_size=500):
-    """Return which of the measured genes are in which gene set.
+    """Return which measured genes are in which gene set.
 
     Parameters
     ----------
     sets : Series or dict
-        Gene symbols by name of the set, as ``load("go_bp")`` returns them.
+        Gene symbols by set name, as ``load("go_bp")`` returns them.
     genes : sequence of str
-        The measured genes, each once. Members of a set that are not among them do
-        not count.
+        The measured genes, each once. Other members of a set are ignored.
     min_size, max_size : int, default=5 and 500
-        Keep the sets with at least and at most so many measured genes: in a smaller
-        one there is little to see, a larger one says little.
+        Keep sets with a number of measured genes in this range: smaller ones show
+        little, larger ones are unspecific.
 
     Returns
     -------
@@ -62,8 +61,8 @@ def membership(sets, genes, *, min_size=5, max_size=500):
     Raises
     ------
     ValueError
-        If `genes` or a set is no list of names, `genes` is empty or names a gene twice,
-        `min_size` is not between 1 and `max_size`, or no set is left.
+        If `genes` or a set is not a list of names, `genes` is empty or names a gene
+        twice, `min_size` is not between 1 and `max_size`, or no set is left.
     """
     genes = as_names(genes, "genes").rename("gene")
     _check(genes, min_size, max_size)

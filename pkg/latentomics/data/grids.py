@@ -8,7 +8,7 @@ import zlib
 
 from latentomics.data.optional import need
 
-# ending -> may it be gzipped
+# extension -> whether it may be gzipped
 FORMATS = {
     "csv": True,
     "tsv": True,
@@ -26,7 +26,7 @@ class WrongSheet(ValueError):
 
 
 class NoValue:
-    """A cell with a formula whose value the file does not hold."""
+    """A cell with a formula whose value is not stored in the file."""
 
     def __str__(self):
         return (
@@ -36,15 +36,15 @@ class NoValue:
 
 
 def read_grid(path, kind, sheet=None):
-    """Return the cells of a text file or a spreadsheet by the number of the line.
+    """Return the cells of a text file or a spreadsheet by line number.
 
     Blank lines, and blank cells at the end of every line, are left out.
 
     Raises
     ------
     ValueError
-        If the file is empty, damaged, not UTF-8, split by another sign, begins with a
-        comment, or is a spreadsheet of several sheets of which none was chosen.
+        If the file is empty, damaged, not UTF-8, uses another delimiter, begins with a
+        comment, or is a spreadsheet with several sheets and none was chosen.
     """
     if kind == "xlsx":
         grid = _sheet(path, sheet)
@@ -62,13 +62,13 @@ def read_grid(path, kind, sheet=None):
 
 
 def _width(line):
-    """Return the number of cells up to the last that is not blank."""
+    """Return the number of cells up to the last non-blank one."""
     filled = [j for j, cell in enumerate(line, start=1) if str(cell).strip()]
     return filled[-1] if filled else 0
 
 
 def damaged(path, kind, error):
-    """Say that a library could not make sense of a file."""
+    """Return the message for a file that a library could not read."""
     return (
         f"{path.name} cannot be read as {kind} ({type(error).__name__}); "
         "is it complete, and is its ending right?"
@@ -93,7 +93,7 @@ def _text(path, delimiter):
 
 
 def _check_comments(grid, name):
-    """Refuse lines of comment: they are no part of a table.
+    """Refuse comment lines: they are not part of a table.
 
     "#" may begin a name, as in "#OTU ID"; before a space or another "#" in the first
     line, or alone on a line that is shorter than others, it begins a comment.
@@ -126,9 +126,9 @@ def _check_delimiter(grid, delimiter, name):
 
 
 def _splits(grid, sign):
-    """Say whether a sign splits all lines into equally many parts.
+    """Return whether a sign splits all lines into equally many parts.
 
-    Not if the first line then ends in a number: it is a name such as "line 1".
+    False if the first line then ends in a number: it is a name such as "line 1".
     """
     parts = [line[0].split(None if sign == " " else sign) for line in grid]
     widths = {len(part) for part in parts}
@@ -161,7 +161,7 @@ def _rows(path, sheet, data_only):
     """
     load = need("openpyxl").load_workbook
     try:
-        with warnings.catch_warnings():  # of styles and extensions
+        with warnings.catch_warnings():  # about styles and extensions
             warnings.simplefilter("ignore")
             book = load(path, read_only=True, data_only=data_only)
             sheets = {chosen.title: chosen for chosen in book.worksheets}
@@ -171,7 +171,7 @@ def _rows(path, sheet, data_only):
             book.close()
     except WrongSheet:
         raise
-    except Exception as error:  # of zip, of XML, of the library itself
+    except Exception as error:  # from zip, XML or the library itself
         raise ValueError(damaged(path, ".xlsx", error)) from error
     return rows
 
@@ -182,7 +182,7 @@ def _value(cell):
 
 
 def _chosen(sheets, sheet, name):
-    """Return which sheet to read, or say which there are."""
+    """Return which sheet to read, or raise with those there are."""
     if sheet is None and len(sheets) > 1:
         raise WrongSheet(f"{name} has several sheets: sheet must be one of {[*sheets]}")
     if sheet is not None and sheet not in sheets:

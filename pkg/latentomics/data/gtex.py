@@ -1,4 +1,4 @@
-"""GTEx (Genotype-Tissue Expression): tissues of people who had died."""
+"""GTEx (Genotype-Tissue Expression): tissues of deceased donors."""
 
 import pandas as pd
 
@@ -13,19 +13,19 @@ def gtex_tissues(table="expression"):
     Parameters
     ----------
     table : {"expression", "samples"}, default="expression"
-        "expression": the values; "samples": which tissue a sample is of. Same rows.
+        "expression": the values; "samples": the tissue of each sample. Same rows.
 
     Returns
     -------
     DataFrame of shape (520, 467) or (520, 1)
-        Rows are samples, "<tissue> <number>" ("Adipose Tissue 01"), 20 of each tissue
-        that its source drew from all that GTEx had. The file names tissues only, so
-        two samples may be of one person.
+        Rows are samples, "<tissue> <number>" ("Adipose Tissue 01"), 20 of each tissue,
+        drawn by the source from all GTEx samples. The file names tissues only, so two
+        samples may be from one person.
 
         "expression": columns are genes, HGNC symbols of 2019 for 447 of them, Entrez
-        ids as text for the 20 that have none. Values are on a log2 scale, 0 to 12.8;
-        2 to their power, less 1, goes down to .0008, as of log2(1 + RPKM), which the
-        source does not say. 21% are 0, and 7 genes are 0 in every sample. None is
+        ids as text for the 20 without. Values are on a log2 scale, 0 to 12.8, probably
+        log2(1 + RPKM), though the source does not say so: 2 to their power, less 1,
+        goes down to .0008. 21% are 0, and 7 genes are 0 in every sample. None is
         missing.
 
         "samples": `tissue`.
@@ -37,8 +37,8 @@ def gtex_tissues(table="expression"):
 
     Notes
     -----
-    The genes are no random ones: its source, of a method for the regulators of the
-    lung, keeps transcription factors and their targets.
+    The genes are not a random sample: the source, on a method for finding regulators of
+    the lung, keeps transcription factors and their targets.
     """
     check_choice("table", table, ("expression", "samples"))
     source = need("rdata").read_rda(fetch_file("gtex_26_tissues"))["GeneExp"]

@@ -1,4 +1,4 @@
-"""A reader's own labels: text by the name of the sample, read as tables are."""
+"""A user's own labels: text by sample name, read like tables."""
 
 import pandas as pd
 
@@ -8,25 +8,25 @@ from latentomics.data.tables import MISSING, file_name
 
 
 def read_labels(path, names=None, *, sheet=None):
-    """Read labels of samples from a file: text, found by the name of the sample.
+    """Read labels of samples from a file: text, matched by sample name.
 
     Parameters
     ----------
     path : str or path
-        In any format of :func:`latentomics.data.read_table`; of an .h5ad file `obs` is
-        read. The first line holds the column names, the first column the names of the
-        samples, each further column one kind of label. A missing label is written as a
-        missing value of a table is; in the column of names NA is a name.
+        In any format of :func:`latentomics.data.read_table`; from an .h5ad file, `obs`
+        is read. The first line holds the column names, the first column the sample
+        names, each further column one kind of label. Missing labels are written like
+        missing values of a table; in the column of names, NA is a name.
     names : sequence of str, optional
-        The samples whose labels are wanted, such as ``X.index``; all when left out.
+        The samples whose labels to return, such as ``X.index``; all by default.
     sheet : str, optional
         Which sheet of an .xlsx file; needed if it has several.
 
     Returns
     -------
     DataFrame of text
-        A row for each of `names`, in their order, or of the file; a column for each
-        kind of label. None = no label.
+        A row for each of `names`, in their order, or each sample of the file; a column
+        for each kind of label. None = no label.
 
     Raises
     ------
@@ -34,8 +34,8 @@ def read_labels(path, names=None, *, sheet=None):
         If there is no such file.
     ValueError
         If the file cannot be read, has no column names or no labels, a sample of
-        `names` is not in it, a name is there twice, or a label is a date or an error of
-        a formula.
+        `names` is not in it, a name is repeated, or a label is a date or a formula
+        error.
     """
     name = file_name(path)
     cells = read_cells(path, sheet=sheet, of="obs")
@@ -60,7 +60,7 @@ def _check_form(cells, name):
 
 
 def _once(labels, name):
-    """Return the names of the samples, or say which has two rows."""
+    """Return the sample names, or raise for one with two rows."""
     texts = pd.Index([as_text(label) for label in labels])
     twice = texts[texts.duplicated() & (texts != "")]
     if len(twice):

@@ -13,14 +13,14 @@ REPAIR = ("control", "MMR", "HR", "BER")  # rows 0 to 3 of the label files
 
 
 def cosmic_sbs(kind="genome"):
-    """Return the reference signatures of single base substitutions of COSMIC.
+    """Return COSMIC's reference signatures of single base substitutions.
 
     Parameters
     ----------
     kind : {"genome", "exome"}, default="genome"
-        "genome": version 3.2, 78 signatures, as they look in whole genomes. "exome":
-        version 3, 65 signatures, as they look in exomes, where trinucleotides have
-        other frequencies. All 65 are among the 78 by name.
+        "genome": version 3.2, 78 signatures, as seen in whole genomes. "exome": version
+        3, 65 signatures, as seen in exomes, where trinucleotides have other
+        frequencies. All 65 are among the 78 by name.
 
     Returns
     -------
@@ -40,16 +40,16 @@ def cosmic_sbs(kind="genome"):
 
 
 def trinucleotide_frequencies():
-    """Return how often each trinucleotide is in an exome, for one in the genome.
+    """Return the frequency of each trinucleotide in the exome relative to the genome.
 
     Returns
     -------
     DataFrame of shape (32, 2)
         Rows are the trinucleotides with a pyrimidine in the middle ("ACA"). Columns:
-        `genome`, 1 for all, the unit; `exome`, the share of the trinucleotide in the
-        exome divided by its share in the genome, .28 (ATA) to 1.81 (CCG), relative:
-        only ratios of two trinucleotides mean anything. The source repeats the value
-        in each of the three channels of a trinucleotide.
+        `genome`, 1 throughout; `exome`, the share of the trinucleotide in the exome
+        divided by its share in the genome, .28 (ATA) to 1.81 (CCG); only ratios of two
+        trinucleotides are meaningful. The source repeats the value in each of the three
+        channels of a trinucleotide.
     """
     table = pd.read_csv(fetch_file("trinucleotide_frequencies"), index_col=0)
     weights = align_channels(table.T, "trinucleotide_frequencies").iloc[0]
@@ -58,11 +58,11 @@ def trinucleotide_frequencies():
 
 
 def cell_line_sbs96(table="counts"):
-    """Return how many somatic mutations of each channel each cancer cell line has.
+    """Return the number of somatic mutations per channel in each cancer cell line.
 
-    A cell line has no normal tissue to compare with. What people of like ancestry
-    carry was taken off by the source, 87% of all that was called in the median line;
-    see :func:`cell_line_sbs96_unfiltered` for what was there before.
+    Cell lines have no matched normal tissue. The source removed variants found in
+    people of similar ancestry, 87% of the calls in the median line; see
+    :func:`cell_line_sbs96_unfiltered` for all calls.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def cell_line_sbs96(table="counts"):
         Rows are cell lines, COSMIC's numbers as text ("683665").
 
         "counts": columns are the channels, values numbers of mutations in the exome
-        (int), 15 to 10,521 in a line (median 128); none is missing.
+        (int), 15 to 10,521 per line (median 128); none is missing.
 
         "samples": `cancer`, the study ("LUAD", ...; 35 of them), and mutations of
         other kinds, which are in no channel: `MH` and `MS` (deletions at
@@ -94,14 +94,14 @@ def cell_line_sbs96(table="counts"):
 
 
 def cell_line_sbs96_unfiltered():
-    """Return all mutations called in each cell line, inherited ones among them.
+    """Return all mutations called in each cell line, including inherited ones.
 
     Returns
     -------
     DataFrame of shape (992, 96)
         As the counts of :func:`cell_line_sbs96`, which has 929 of these lines; 55 to
-        18,204 in a line (median 952). In 255 of 89,184 cells of the common lines
-        there are fewer than in the filtered table: not the same calls throughout.
+        18,204 per line (median 952). In 255 of 89,184 table cells of the common lines
+        there are fewer than in the filtered table: the calls differ in places.
     """
     lines = _lines("cell_line_sbs96_unfiltered")
     return align_channels(lines, "cell_line_sbs96_unfiltered")
@@ -113,10 +113,10 @@ def _lines(file):
 
 
 def zou2021(table="profiles"):
-    """Return the mutations that cells gather once a repair gene is knocked out.
+    """Return the mutations that cells accumulate after knockout of a repair gene.
 
-    Clones of one stem cell line (iPSC), each with one gene knocked out, were grown,
-    and what they gathered was sequenced in whole genomes.
+    Clones of one stem cell line (iPSC), each with one gene knocked out, were grown, and
+    the mutations they accumulated were found by whole-genome sequencing.
 
     Parameters
     ----------
@@ -130,15 +130,15 @@ def zou2021(table="profiles"):
         "profiles": columns are the channels, values shares of the clone's mutations;
         a row sums to 1.
 
-        "counts": the numbers of mutations (int), 133 to 2,985 in a clone. The source
-        has profiles only; these are the smallest whole numbers with such shares, which
-        all 46 have to 14 digits.
+        "counts": the numbers of mutations (int), 133 to 2,985 per clone. The source has
+        profiles only; these are the smallest whole numbers with the same shares, which
+        agree to 14 digits for all 46.
 
         "samples": `gene`, knocked out; `label`, "control" (ATP2B4, which repairs
         nothing), "MMR", "HR" or "BER", as the authors of S-NMF grouped the genes;
         `split`, "train" (35) or "test" (11), and `fold`, 1 to 3, missing in the test
-        split, as they divided them. Clones of one gene are replicates of each other
-        and lie on both sides of that split.
+        split, as the authors divided them. Clones with the same gene are replicates and
+        occur on both sides of that split.
 
     Raises
     ------
@@ -173,6 +173,6 @@ def _zou_samples(labels):
 
 
 def _whole(profiles):
-    """Return the smallest whole numbers that have these shares, row by row."""
+    """Return the smallest whole numbers with these shares, row by row."""
     smallest = profiles.where(profiles > 0).min(axis=1)
     return as_whole(profiles.div(smallest, axis=0).round())

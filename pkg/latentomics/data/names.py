@@ -1,4 +1,4 @@
-"""Names of samples and features: what may serve as one, and lists of them."""
+"""Names of samples and features: valid names, and lists of them."""
 
 import datetime
 import re
@@ -21,9 +21,9 @@ DATES = (
 
 
 def as_text(cell):
-    """Return a cell as text without spaces around it, "" where it is missing.
+    """Return a cell as stripped text, "" if it is missing.
 
-    Whole numbers are written without a decimal point, whatever type holds them.
+    Whole numbers are written without a decimal point, whatever their type.
     """
     if pd.api.types.is_scalar(cell) and pd.isna(cell):
         return ""
@@ -33,7 +33,7 @@ def as_text(cell):
 
 
 def no_text(cell):
-    """Say why a cell can be neither a name nor a label, or return None if it can."""
+    """Return why a cell can be neither a name nor a label, or None if it can."""
     if isinstance(cell, DATES):
         return f"the date {cell} (format such cells as text)"
     if isinstance(cell, str) and ERROR.fullmatch(cell.strip()):
@@ -42,12 +42,12 @@ def no_text(cell):
 
 
 def check_names(labels, name, axis):
-    """Return names as stripped text, none missing, none twice.
+    """Return names as stripped text, none missing or repeated.
 
     Raises
     ------
     ValueError
-        If one is missing, a date, an error of a spreadsheet, or there twice.
+        If one is missing, a date, a spreadsheet error, or repeated.
     """
     for number, label in enumerate(labels, start=1):
         wrong = no_text(label)
@@ -72,7 +72,7 @@ def as_names(names, what):
     Raises
     ------
     ValueError
-        If it is a single name, a table or no list at all.
+        If it is a single name, a table or otherwise not a list.
     """
     listed = pd.api.types.is_list_like(names) and not isinstance(names, dict)
     if not listed or getattr(names, "ndim", 1) != 1:

@@ -22,7 +22,7 @@ PANEL = (
     *("OV:SK_OV_3", "OV:NCI_ADR_RES", "PR:PC_3", "PR:DU_145", "RE:786_0", "RE:A498"),
     *("RE:ACHN", "RE:CAKI_1", "RE:RXF_393", "RE:SN12C", "RE:TK_10", "RE:UO_31"),
 )
-# Names of the screen that are no name of the panel without its punctuation
+# Names of the screen that match no panel name stripped of punctuation
 ALIASES = {
     "H226": "LC:NCI_H226",
     "H23": "LC:NCI_H23",
@@ -45,7 +45,7 @@ COLUMNS = {"NAME": "name", "MOA": "mechanism", "moa": "moa", "FDA_STATUS": "stat
 def nci60_expression():
     """Return how strongly each cell line expresses each gene.
 
-    The array has several probes for 4,826 of the genes: each gene has the values of
+    The array has several probes for 4,826 of the genes: each gene takes the values of
     the one that varies most over the lines. 1,214 probes without a gene are left out.
 
     Returns
@@ -58,10 +58,10 @@ def nci60_expression():
 
     Notes
     -----
-    The file's own table of line names does not fit its rows (see `PANEL`). That the
-    names given here do was checked with tissue markers, with the ABC transporters
-    that the screen's authors measured, and with CCLE's expression of the same lines;
-    only MDA_MB_435 and MDA_N (one tumour), SN12C and TK_10 cannot be told apart so.
+    The file's own table of line names does not match its rows (see `PANEL`). The names
+    given here were checked against tissue markers, the ABC transporters measured by the
+    screen's authors, and CCLE's expression of the same lines; only MDA_MB_435 and MDA_N
+    (one tumour), and SN12C and TK_10, cannot be told apart this way.
     """
     source = need("rdata").read_rda(fetch_file("nci60_expression"))
     gene, symbols = source["gene"], source["geneInfo"]["Symbol"].to_numpy()
@@ -74,20 +74,20 @@ def nci60_expression():
 
 
 def nci60_gi50():
-    """Return how little of each compound halves a cell line's growth.
+    """Return -log10 GI50, the concentration that halves growth, lines x compounds.
 
     Returns
     -------
     DataFrame of shape (60, 1429)
-        Rows are cell lines, named as in "nci60_expression" and in its order, with
-        LC:NCI_H23 besides. Columns are compounds, their NSC numbers as text, no two
-        with the same values. Values are -log10 of the molar concentration GI50, high =
+        Rows are cell lines, named as in "nci60_expression" and in its order, plus
+        LC:NCI_H23. Columns are compounds, their NSC numbers as text, no two with the
+        same values. Values are -log10 of the molar concentration GI50, high =
         sensitive, 6 = 1 micromolar; NaN = not measured (4%; 12% to 20% of 14 lines).
 
     Notes
     -----
     93% of the values lie between 4 and 8. Nine compounds have some below 2, which would
-    be above 10 mM: an enzyme (asparaginase), a fusion protein and natural extracts,
+    mean above 10 mM: an enzyme (asparaginase), a fusion protein and natural extracts,
     most likely measured in another unit. Standardize before comparing compounds.
     """
     screen = need("rdata").read_rda(fetch_file("nci60_gi50"))["multidrug"]
@@ -100,7 +100,7 @@ def nci60_gi50():
 
 
 def nci60_drugs():
-    r"""Return what CellMiner says of the compounds of "nci60_gi50".
+    r"""Return CellMiner's annotation of the compounds of "nci60_gi50".
 
     Returns
     -------
@@ -110,11 +110,12 @@ def nci60_drugs():
 
         `name`, not unique, missing for 73;
         `mechanism`, codes joined by "|" as the source has them, known for 156;
-        `moa`, the group of the mechanism, missing where that is: "alkylating" (A2, A6,
-        A7, AlkAg), "topoisomerase 1" (TOP1), "topoisomerase 2" (TOP2), "antimitotic"
-        (TUBB, Tu-\*), "DNA antimetabolite" (Ds, Dr), "RNA/DNA antimetabolite" (Ds
-        with Rs; Df, the antifolates), "other" (everything else, such as DNA binders
-        and inhibitors of kinases, and what acts on both topoisomerases);
+        `moa`, the group of the mechanism, missing where `mechanism` is: "alkylating"
+        (A2, A6, A7, AlkAg), "topoisomerase 1" (TOP1), "topoisomerase 2" (TOP2),
+        "antimitotic" (TUBB, Tu-\*), "DNA antimetabolite" (Ds, Dr), "RNA/DNA
+        antimetabolite" (Ds with Rs; Df, the antifolates), "other" (everything else,
+        such as DNA binders, kinase inhibitors, and compounds that act on both
+        topoisomerases);
         `status`, "FDA approved" or "Clinical trial", missing for the rest.
     """
     screen = need("rdata").read_rda(fetch_file("nci60_gi50"))["multidrug"]
@@ -133,7 +134,7 @@ def _nsc(compounds):
 def _moa(mechanism):
     """Return the group of one mechanism, "other" if it has none or several."""
     codes = set(mechanism.split("|"))
-    if {"Ds", "Rs"} <= codes:  # keeps both DNA and RNA from being made
+    if {"Ds", "Rs"} <= codes:  # blocks both DNA and RNA synthesis
         return "RNA/DNA antimetabolite"
     groups = {MOA[code] for code in codes if code in MOA}
     return groups.pop() if len(groups) == 1 else "other"

@@ -1,4 +1,4 @@
-"""One sentence for whoever installed the package without its extra `data`."""
+"""Imports of optional libraries, with a clear message if one is missing."""
 
 from importlib import import_module
 

@@ -17,21 +17,20 @@ def pbmc(table="counts"):
     Parameters
     ----------
     table : {"counts", "samples"}, default="counts"
-        "counts": the molecules; "samples": what the cells are. Same rows.
+        "counts": the molecules; "samples": the types of the cells. Same rows.
 
     Returns
     -------
     DataFrame of shape (3774, 16791) or (3774, 2)
         Rows are cells, "<barcode>-<population>" ("CGTGATGATTTCAC-1-b_cells").
 
-        "counts": columns are genes, symbols; nine of them two genes share, of which
-        the second is "PNRC2 (2)". Values are UMI counts (int32), 0 to
-        135, 96% of them 0; 355 to 12,704 in a cell (median 1,512). The table takes
-        .25 GB.
+        "counts": columns are gene symbols; nine are shared by two genes, the second of
+        which is numbered, as "PNRC2 (2)". Values are UMI counts (int32), 0 to 135, 96%
+        of them 0; 355 to 12,704 per cell (median 1,512). The table takes .25 GB.
 
-        "samples": `cell_type`, as which the cell was sorted, ten of them with 163
+        "samples": `cell_type`, the type the cell was sorted as, ten of them with 163
         (CD14+ Monocyte) to 767 cells (CD19+ B), and `group`, where the six kinds of T
-        cells are one.
+        cells are merged.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def pbmc(table="counts"):
         If `table` is neither.
     """
     check_choice("table", table, ("counts", "samples"))
-    with warnings.catch_warnings():  # of classes of R that we do not need
+    with warnings.catch_warnings():  # about R classes that we do not need
         warnings.simplefilter("ignore", UserWarning)
         source = need("rdata").read_rda(fetch_file("pbmc_facs"))["pbmc_facs"]
     counts = source["counts"]

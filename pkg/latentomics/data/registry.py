@@ -1,4 +1,4 @@
-"""What `registry.toml` says: the raw files, and the data sets made of them."""
+"""Contents of `registry.toml`: the raw files, and the data sets made of them."""
 
 import tomllib
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class RawFile:
-    """One real file: a public address and the bytes that must lie there."""
+    """One raw file: its public URL and the bytes expected there."""
 
     name: str
     file: str

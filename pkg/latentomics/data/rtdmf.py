@@ -1,4 +1,4 @@
-"""The three simulated sets that the authors of RT-DMF published, truth attached."""
+"""The three simulated sets published with RT-DMF, with the ground truth."""
 
 from dataclasses import dataclass, field
 
@@ -11,11 +11,11 @@ FOLDERS = {"twoblock": "twoblock_b20", "mixed": "mixed_b20", "fimm": "fimm_p02"}
 
 @dataclass(frozen=True)
 class PlantedSet:
-    """A noisy matrix, what it was made of, and which cells serve what purpose.
+    """A noisy matrix, its true components, and masks of cells by purpose.
 
     All arrays have the shape and the order of `D` (drugs x cell lines, shuffled); no
-    value is missing, the masks say which cells a method may look at. The units are
-    those of a simulated response between about 0 and 1.
+    value is missing, the masks say which cells a method may use. The units are those of
+    a simulated response between about 0 and 1.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def _mask(flat, shape):
 
 
 def _unsorted(block, rows, columns):
-    """Undo ``X[rows][:, columns]``, in which the authors' block indices count."""
+    """Undo ``X[rows][:, columns]``, to which the authors' block indices refer."""
     mask = np.empty_like(block)
     mask[np.ix_(rows, columns)] = block
     return mask

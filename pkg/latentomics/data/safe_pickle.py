@@ -1,8 +1,9 @@
-"""Tensors out of a pickle from elsewhere, without running a word of it.
+"""Tensors from an untrusted pickle, without running any of its code.
 
-A pickle may name any function and have it called. Here it may name those in `ALLOWED`
-and gets a `Record` for each, which only notes what it is given: nothing of NumPy or
-torch runs while a file is read. The numbers are taken out of the records afterwards.
+A pickle may name any function and have it called. Here it may name only those in
+`ALLOWED` and gets a `Record` for each, which just stores its arguments: no NumPy or
+torch code runs while a file is read. The numbers are extracted from the records
+afterwards.
 """
 
 import io
@@ -17,14 +18,14 @@ ALLOWED = {
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
     ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),  # the same since NumPy 2
+    ("numpy._core.multiarray", "_reconstruct"),  # its name since NumPy 2
     ("collections", "OrderedDict"),
     ("torch", "FloatStorage"),
     ("torch._utils", "_rebuild_tensor_v2"),
     ("torch.storage", "_load_from_bytes"),
     ("torch_geometric.data.data", "Data"),
 }
-MAGIC = 0x1950A86A20F9469CFC6C  # how torch's older format of a storage begins
+MAGIC = 0x1950A86A20F9469CFC6C  # start of torch's older storage format
 
 
 class RefusedPickle(ValueError):
@@ -32,12 +33,12 @@ class RefusedPickle(ValueError):
 
 
 class Record:
-    """What a pickle says of one object: a name, arguments, state. Nothing is done."""
+    """What a pickle says about one object: name, arguments, state. Nothing is run."""
 
     name = state = None
 
     def __new__(cls, *args):
-        """Note the arguments; both ways that a pickle makes an object end here."""
+        """Store the arguments; both ways of unpickling an object end here."""
         record = super().__new__(cls)
         record.args = args
         return record
@@ -56,7 +57,7 @@ class RecordingUnpickler(pickle.Unpickler):
         return type("Record", (Record,), {"name": name})
 
     def persistent_load(self, pid):
-        """Return what a storage says of itself, as it stands."""
+        """Return the description of a storage unchanged."""
         return pid
 
 
@@ -77,8 +78,8 @@ def read_node_features(path):
     Raises
     ------
     ValueError
-        If the file is damaged, built otherwise, or names anything not in `ALLOWED`;
-        nothing that it names has been run by then.
+        If the file is damaged, has another structure, or names anything not in
+        `ALLOWED`; nothing that it names is ever run.
     """
     try:
         with path.open("rb") as stream:
@@ -91,7 +92,7 @@ def read_node_features(path):
             f"{path.name} must hold tensors in torch_geometric Data and nothing else; "
             f"{error}, which is refused"
         ) from error
-    except Exception as error:  # what a made-up pickle does wrong has no end
+    except Exception as error:  # a crafted pickle can fail in any way
         raise ValueError(damaged(path, "torch_geometric Data", error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Drug screens with the molecular features of their lines, ready to be predicted."""
+"""Drug screens with the molecular features of their lines, ready for prediction."""
 
 from dataclasses import dataclass
 
@@ -48,12 +48,12 @@ def screen(name, *, n_genes=3000):
         the same features. "nci60": the drugs of known mechanism, -log10 GI50, with
         the most variable genes.
     n_genes : int, default=3000
-        Of NCI-60 only.
+        Number of genes; for NCI-60 only.
 
     Returns
     -------
     Screen
-        Lines with both, sorted as in the features.
+        Lines with both features and responses, in the order of the features.
 
     Raises
     ------

@@ -9,7 +9,7 @@ MATCHES = ("exact", "lower", "alnum", "synonym")
 
 
 def drug_matches(gdsc_drugs, ctrpv2_names, *, match="synonym", min_characters=4):
-    """Return every GDSC id whose name is that of a CTRPv2 compound.
+    """Return every GDSC id whose name matches a CTRPv2 compound.
 
     Parameters
     ----------
@@ -18,10 +18,10 @@ def drug_matches(gdsc_drugs, ctrpv2_names, *, match="synonym", min_characters=4)
     ctrpv2_names : iterable of str
         The columns of ``load("ctrpv2_auc")``.
     match : {"exact", "lower", "alnum", "synonym"}, default="synonym"
-        How generous to be, each including the ones before: the same spelling;
-        ignoring case; comparing letters and digits only; so with a synonym too.
+        How loosely to match, each rule including the ones before: same spelling;
+        ignoring case; letters and digits only; synonyms too, by letters and digits.
     min_characters : int, default=4
-        A name of fewer letters and digits never matches. With 4, JQ1 is left out.
+        A name with fewer letters and digits never matches. With 4, JQ1 is left out.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def drug_matches(gdsc_drugs, ctrpv2_names, *, match="synonym", min_characters=4)
     Raises
     ------
     ValueError
-        If `match` is none of the four, or `ctrpv2_names` no list of names.
+        If `match` is none of the four, or `ctrpv2_names` not a list of names.
     """
     if match not in MATCHES:
         raise ValueError(f"match must be one of {MATCHES}; got {match!r}")
@@ -59,10 +59,10 @@ def _names(drug, rule):
 def shared_drugs(gdsc_drugs, ctrpv2_names, *, match="synonym", min_characters=4):
     """Return one GDSC id for each CTRPv2 compound that both screens have.
 
-    A match by name goes before one by synonym; among several ids of one compound the
-    first in the order of `gdsc_drugs` is taken. Parameters and columns are those of
-    :func:`drug_matches`; a column `name` with GDSC's name is added. With the
-    defaults, 89 pairs.
+    A match by name takes precedence over one by synonym; among several ids of one
+    compound, the first in the order of `gdsc_drugs` is taken. Parameters and columns
+    are those of :func:`drug_matches`; a column `name` with GDSC's name is added. The
+    defaults give 89 pairs.
     """
     matches = drug_matches(
         gdsc_drugs, ctrpv2_names, match=match, min_characters=min_characters

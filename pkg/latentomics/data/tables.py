@@ -1,4 +1,4 @@
-"""A reader's own table: any common format in, a checked DataFrame of numbers out."""
+"""A user's own table: any common format in, a checked DataFrame of numbers out."""
 
 import re
 import warnings
@@ -21,7 +21,7 @@ SUMMARIES = {
     "mean": re.compile("(?i)means?|averages?"),
     "median": re.compile("(?i)medians?"),
 }
-FEW = 10  # so many whole numbers, all different, are no chance among fractions
+FEW = 10  # this many distinct whole numbers are no coincidence among fractions
 # 1,000 and 1.000,5 and 0,5 and 1 000
 FOREIGN = re.compile(r"[+-]?\d+(?:[.,'\u2019\s]\d+)+(?:[eE][+-]?\d+)?")
 
@@ -33,8 +33,8 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     ----------
     path : str or path
         A .csv (commas), .tsv, .txt or .all (tabs), these also as .gz; .parquet, .xlsx
-        or .h5ad, of which X is read. Text is UTF-8, with decimal points and nothing
-        between thousands. The first line holds the column names. Missing values are
+        or .h5ad, of which X is read. Text is UTF-8, with decimal points and no
+        thousands separators. The first line holds the column names. Missing values are
         empty cells, NA, N/A, #N/A, NaN, NULL or None.
     row_names : bool, default=True
         Whether the first column names the rows; otherwise they are numbered from 0.
@@ -47,30 +47,30 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
     Returns
     -------
     DataFrame of float64
-        Rows are samples, columns are features, both with unique text names, spaces
-        around names taken off; NaN = missing. `attrs["file"]` is the file's name.
+        Rows are samples, columns are features, both with unique, stripped text names;
+        NaN = missing. `attrs["file"]` is the file's name.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read as such a matrix. The message says where: it may
-        have another format or encoding, be empty, begin with comments, have lines of
-        unequal length, names that are repeated, missing or dates, text, an infinite
-        value or a failed formula in place of a number, a row or a column without any
-        value. So are two kinds of lines that are no measurements: ids, whole numbers
-        under a name such as Entrez_Gene_Id or NCBI beside lines with fractions, and
-        a line named total, mean or median that is the total, mean or median of the
-        others.
+        If the file cannot be read as such a matrix. The message says where: it may have
+        another format or encoding, be empty, begin with comments, or have lines of
+        unequal length; names that are repeated, missing or dates; text, an infinite
+        value or a failed formula in place of a number; or a row or column without any
+        value. Also refused are two kinds of lines that are not measurements: ids, i.e.
+        whole numbers under a name such as Entrez_Gene_Id or NCBI beside lines with
+        fractions, and a line named total, mean or median that equals the total, mean or
+        median of the others.
 
     Warns
     -----
     UserWarning
-        If a line may be of these kinds, and is kept: it has such a name, but all other
-        lines are of whole numbers too, or it is not the total of the others; or it has
-        another name, but its numbers are whole and all different, where most lines
-        have fractions, and at least ten or far larger than those.
+        If a line may be of these kinds but is kept: it has such a name, but all other
+        lines hold whole numbers too, or it does not equal the total of the others; or
+        it has another name, but holds distinct whole numbers, at least ten or far
+        larger than the rest, where most lines have fractions.
     """
     name = file_name(path)
     table = numbers(read_cells(path, row_names=row_names, sheet=sheet), name)
@@ -79,17 +79,17 @@ def read_table(path, *, row_names=True, transpose=False, sheet=None):
 
 
 def file_name(path):
-    """Return the name of a file for messages; anything else is left as it is."""
+    """Return the name of a file for messages, "" for anything else."""
     return Path(path).name if hasattr(path, "__fspath__") or path is str(path) else ""
 
 
 def numbers(cells, name):
-    """Return a table of cells with checked names and as float64.
+    """Return a table of cells as float64 with checked names.
 
     Raises
     ------
     ValueError
-        As :func:`read_table`, as far as names and values go.
+        As :func:`read_table`, as far as they concern names and values.
     """
     if cells.empty:
         raise ValueError(
@@ -114,11 +114,11 @@ def numbers(cells, name):
 
 
 def _values(frame):
-    """Return the numbers of a frame and a mask of the cells that are none."""
+    """Return the numbers of a frame and a mask of the cells that are not numbers."""
     if all(map(_is_number_type, frame.dtypes)):
         values = frame.to_numpy(dtype="float64", na_value=np.nan)
         return values, np.isinf(values)
-    # as text, truth values and dates cannot turn into numbers unnoticed
+    # as text, booleans and dates cannot silently turn into numbers
     texts = np.array([*map(str, frame.to_numpy(dtype=object).ravel())], dtype=object)
     values = pd.to_numeric(texts, errors="coerce")
     odd = np.flatnonzero(~np.isfinite(values))
@@ -134,7 +134,7 @@ def _is_number_type(dtype):
 
 
 def _told(cell):
-    """Show a cell that is no number, with the likely cause."""
+    """Return the text of a cell that is not a number, with the likely cause."""
     if isinstance(cell, str) and FOREIGN.fullmatch(cell.strip()):
         return f"{cell!r} (decimals take a point, thousands no separator: 1000.5)"
     return repr(cell) if isinstance(cell, str) else str(cell)
@@ -151,7 +151,7 @@ def _no_empty_lines(table, name):
 
 
 def _no_summary(axis, lines, name):
-    """Refuse a line that sums up the others, which would pass for one of them."""
+    """Refuse a line that summarises the others, which would pass for one of them."""
     for how, pattern in SUMMARIES.items():
         for label in filter(pattern.fullmatch, lines.columns):
             others = lines.drop(columns=label)
@@ -182,7 +182,7 @@ def _no_ids(axis, lines, name):
 
 
 def _stands_out(line, fractions, share):
-    """Say whether whole numbers can hardly be measured like the fractions beside."""
+    """Return whether whole numbers can hardly be measurements like the fractions."""
     if share > 0.5 or len(np.unique(line)) < len(line):
         return False
     return len(line) >= FEW or np.nanmedian(line) > 10 * np.nanmax(abs(fractions))

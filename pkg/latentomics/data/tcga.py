@@ -1,4 +1,4 @@
-"""TCGA (The Cancer Genome Atlas): mutations of the tumours, labels of their repair."""
+"""TCGA (The Cancer Genome Atlas): mutations of tumours, and labels of DNA repair."""
 
 import pandas as pd
 
@@ -6,7 +6,7 @@ from latentomics.base import check_choice
 from latentomics.data.channels import align_channels
 from latentomics.data.fetch import fetch_file
 
-BARCODE = 15  # characters that name person and kind of sample
+BARCODE = 15  # characters that identify person and kind of sample
 PERSON = 12
 # Code in a barcode -> kind of sample
 SAMPLE_KINDS = {
@@ -18,8 +18,8 @@ SAMPLE_KINDS = {
     "10": "normal blood",
     "11": "normal tissue",
 }
-# Types as the TCGA table names them -> study. What it calls DLBC is LGG: 452 of its
-# 452 persons with DNA-repair labels are LGG there; its lymphomas are "Lymph-BNHL".
+# Types as the TCGA table names them -> study. What it calls DLBC is LGG: all 452 of
+# its persons with DNA-repair labels are LGG there; its lymphomas are "Lymph-BNHL".
 STUDIES = {
     "AML": "LAML",
     "Adrenal-neoplasm": "ACC",
@@ -58,12 +58,12 @@ MODES = {"Total deactivation": "homozygous", "Heterozygous": "heterozygous"}
 
 
 def tcga_sbs96(table="counts"):
-    """Return how many mutations of each channel the exome of each tumour has.
+    """Return the number of mutations per channel in the exome of each tumour.
 
     Parameters
     ----------
     table : {"counts", "samples"}, default="counts"
-        "counts": the mutations; "samples": who the tumours are. Same rows.
+        "counts": the mutations; "samples": their annotation. Same rows.
 
     Returns
     -------
@@ -72,10 +72,10 @@ def tcga_sbs96(table="counts"):
         the person and the kind of sample and are unique here.
 
         "counts": columns are the channels, values numbers of mutations (int), 1 to
-        39,688 in a tumour (median 83); none is missing.
+        39,688 per tumour (median 83); none is missing.
 
         "samples": `cancer`, the study ("BLCA"; colon and rectum together "COREAD");
-        `type`, as the source has it, which writes "DLBC" for the gliomas of LGG;
+        `type`, as in the source, which writes "DLBC" for the gliomas of LGG;
         `person`, 12 characters, 9,455 of them; `kind`, "primary tumour" for 9,003;
         `barcode`, all 28 characters.
 
@@ -106,17 +106,17 @@ def _tcga_samples(names):
 
 
 def tcga_ddr():
-    """Return which DNA-repair pathways are mutated in which tumour, one a row.
+    """Return which DNA-repair pathways are mutated in which tumour, one per row.
 
     Returns
     -------
     DataFrame of shape (30265, 6)
         A row is a pathway with a mutated gene in one of 7,669 persons. Columns:
 
-        `sample`, the first 15 characters of the barcode, which join with the rows of
+        `sample`, the first 15 characters of the barcode, which match the rows of
         "tcga_sbs96" (6,878 samples do). 49 lung tumours of the source have barcodes
-        that no other table knows ("TCGA-LUSC-4587-..."), and 13 rows were called in
-        a blood sample (code 10);
+        found in no other table ("TCGA-LUSC-4587-..."), and 13 rows were called in a
+        blood sample (code 10);
         `person`, its first 12;
         `cancer`, the study;
         `pathway`, one of BER, DR, DS, FA, HR, MMR, NER, NHEJ, TLS;
@@ -124,9 +124,9 @@ def tcga_ddr():
         deactivation"; 1,529 rows), otherwise "heterozygous";
         `genes`, joined by commas, each with "_hom" or "_het".
 
-        A tumour may be in several rows. 231 persons have a homozygous mutation in
-        exactly one of MMR, HR and BER and a profile: 105, 93 and 33; the HR label of
-        one of them belongs to a blood sample, so by `sample` it is 92.
+        A tumour may be in several rows. 231 persons with a profile have a homozygous
+        mutation in exactly one of MMR, HR and BER: 105, 93 and 33. One of the HR labels
+        belongs to a blood sample, so matching by `sample` gives 92.
     """
     table = pd.read_csv(fetch_file("tcga_ddr_labels"), sep="\t", dtype=str)
     return pd.DataFrame(
