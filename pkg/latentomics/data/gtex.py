@@ -24,9 +24,8 @@ def gtex_tissues(table="expression"):
 
         "expression": columns are genes, HGNC symbols of 2019 for 447 of them, Entrez
         ids as text for the 20 without. Values are on a log2 scale, 0 to 12.8, probably
-        log2(1 + RPKM), though the source does not say so: 2 to their power, less 1,
-        goes down to .0008. 21% are 0, and 7 genes are 0 in every sample. None is
-        missing.
+        log2(1 + RPKM), though the source does not say so: 2**value less 1 goes down to
+        .0008. 21% are 0, and 7 genes are 0 in every sample. None is missing.
 
         "samples": `tissue`.
 
