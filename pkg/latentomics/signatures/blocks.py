@@ -1,7 +1,7 @@
-r"""The three blocks of labelled NMF; each is set to what lowers the loss.
+r"""The three block updates of labelled NMF; each lowers the loss.
 
-Everything has a leading axis for the run: R starts, or R settings of a grid, go down
-side by side. Layout: X (N, M), S (R, K, M), E (R, K, N), W (R, K, O).
+S, E and W have a leading axis for the run: R starts, or R settings of a grid, are
+fitted side by side. Layout: X (N, M), S (R, K, M), E (R, K, N), W (R, K, O).
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import torch
 
 from latentomics.linalg.simplex import project_simplex
 
-ROUNDS = 2  # of S and E, for each W: together they settle soonest
+ROUNDS = 2  # updates of S and E per update of W: the fastest to converge
 
 
 @dataclass
@@ -48,11 +48,11 @@ class State:
     W: torch.Tensor
 
     def of(self, runs):
-        """Return those of some runs."""
+        """Return the state of some runs."""
         return State(self.S[runs], self.E[runs], self.W[runs])
 
     def put(self, runs, new):
-        """Overwrite those of some runs."""
+        """Overwrite the state of some runs."""
         self.S[runs], self.E[runs], self.W[runs] = new.S, new.E, new.W
 
 
@@ -70,7 +70,7 @@ def losses(problem, state):
 
 
 def label_losses(problem, state):
-    """Return what stands in the brackets, shape (R,)."""
+    """Return the bracketed term of L, shape (R,)."""
     loss = _surprise(problem, logits(state)).sum(dim=1)
     return loss + problem.lam_2 * state.W.square().sum((1, 2))
 
@@ -85,7 +85,7 @@ def _surprise(problem, z):
 
 
 def label_slope(problem, state):
-    """Return the slope of the bracket, without W's own term, in z: (R, O, N)."""
+    """Return the gradient in z of the bracket without the penalty on W: (R, O, N)."""
     z = logits(state)
     slope = problem.labelled[:, None] * (z.softmax(dim=1) - problem.Y)
     if problem.unlabelled:
@@ -96,7 +96,7 @@ def label_slope(problem, state):
 
 
 def step(problem, state, labels=True):
-    """Set S and E, twice, then W; without `labels` as if lam_c were 0, and W stays."""
+    """Update S and E twice, then W; without `labels`, lam_c counts as 0, W is kept."""
     for _ in range(ROUNDS):
         state = replace(state, S=update_signatures(problem, state))
         state = replace(state, E=update_exposures(problem, state, labels))
@@ -104,7 +104,7 @@ def step(problem, state, labels=True):
 
 
 def update_signatures(problem, state):
-    r"""Return S; each row is the exact best on the simplex given the others.
+    r"""Return S; each row minimises the loss on the simplex, the others held fixed.
 
     .. math:: s_k \leftarrow \Pi\big(s_k + [E^\top X - E^\top E S]_k / [E^\top
         E]_{kk}\big)
@@ -122,12 +122,12 @@ def update_signatures(problem, state):
 def update_exposures(problem, state, labels=True):
     r"""Return E after a sweep of coordinate descent on a quadratic, sample by sample.
 
-    The quadratic is the misfit and the softmax's expansion to second order. Where a
-    sample's loss rises with it, it is a bound that touches the loss instead: the
-    softmax's Hessian is at most :math:`\tfrac12 (I - 1 1^\top / O)` (Bohning 1992), so
-    that in each row the loss is at most a quadratic with Hessian :math:`2 S S^\top +
-    \lambda_c \ell \tfrac12 W_c W_c^\top`, :math:`W_c` the weights without their mean
-    over classes (book: ``eq-bohning``).
+    The quadratic is the misfit plus the second-order expansion of the label term. Where
+    that raises a sample's loss, an upper bound that touches the loss is used instead:
+    the Hessian of log-sum-exp is at most :math:`\tfrac12 (I - 1 1^\top / O)` (Bohning
+    1992), so in each row the loss is at most a quadratic with Hessian :math:`2 S S^\top
+    + \lambda_c \ell \tfrac12 W_c W_c^\top`, where :math:`W_c` is W minus its mean over
+    classes (book: ``eq-bohning``).
     """
     misfit = 2 * (state.S @ state.S.mT), 2 * _weights_of(state.S, problem.X)
     if not labels:
@@ -144,11 +144,11 @@ def update_exposures(problem, state, labels=True):
 
 
 def _sweep(problem, state, misfit, bend=None, size=0.0):
-    """Set each exposure in turn to the least of the quadratic, or to 0.
+    """Set each exposure in turn to the minimiser of the quadratic, clipped at 0.
 
-    `misfit` holds 2 S S' and 2 S X'. `bend` takes a change of the logits, (R, O, N),
-    to that of their slope; `size`, (R, K, N), is what it adds to the curvature along
-    each exposure.
+    `misfit` holds 2 S S' and 2 S X'. `bend` maps a change of the logits, (R, O, N), to
+    the change of their gradient; `size`, (R, K, N), is the curvature it adds along each
+    exposure.
     """
     E, W = state.E.clone(), state.W
     gram, target = misfit
@@ -172,7 +172,7 @@ def _sweep(problem, state, misfit, bend=None, size=0.0):
 
 
 def _local_bend(problem, state):
-    """Return the label terms' second derivative where we are; see `_sweep`."""
+    """Return the second derivative of the label term at `state`; see `_sweep`."""
     z, free = logits(state), problem.unlabelled * (1 - problem.labelled)
     P, weight = z.softmax(dim=1), problem.labelled
     if problem.unlabelled:
@@ -189,7 +189,7 @@ def _local_bend(problem, state):
 
 
 def _safe_bend(problem, state):
-    """Return the bound of the label terms' second derivative; see `_sweep`."""
+    """Return an upper bound on the label term's second derivative; see `_sweep`."""
     W, half = state.W, problem.lam_c[:, None, None] / 2
     known = half * problem.labelled[:, None]
     both = known + half * problem.unlabelled * (1 - problem.labelled)[:, None]
@@ -203,16 +203,16 @@ def _safe_bend(problem, state):
 
 
 def _sample_losses(problem, state, misfit):
-    """Return what each sample adds to L, but for a constant, shape (R, N)."""
+    """Return each sample's contribution to L, up to a constant, shape (R, N)."""
     gram, target = misfit
     fit = (state.E * (gram / 2 @ state.E - target)).sum(dim=1)
     return fit + problem.lam_c[:, None] * _surprise(problem, logits(state))
 
 
 def update_weights(problem, state):
-    r"""Return W after a Newton step, or where it overshoots, after a bounded one.
+    r"""Return W after a Newton step, or where that overshoots, after a bounded one.
 
-    The bounded step takes the bound's Hessian, which cannot overshoot,
+    The bounded step uses the Hessian of the upper bound and cannot overshoot:
 
     .. math:: \tfrac12 (I - 1 1^\top / O) \otimes E_\ell E_\ell^\top
         + 2 \lambda_2 I \quad (+ \tfrac12 u\, I \otimes E_u E_u^\top).
@@ -257,7 +257,7 @@ def _weights_slope(problem, state):
 def _bounded(problem, state):
     E, W = state.E, state.W
     slope = _weights_slope(problem, state)
-    shared = slope.mean(dim=2, keepdim=True)  # 0 unless the dustbin pulls
+    shared = slope.mean(dim=2, keepdim=True)  # 0 without the dustbin
     eye = torch.eye(W.shape[1]).to(W)
     bend = 2 * problem.lam_2[:, None, None] * eye
     if problem.unlabelled:
@@ -269,7 +269,7 @@ def _bounded(problem, state):
 
 
 def _solve(bend, slope):
-    """Return ``bend^-1 slope``; a bend that is singular is made a little larger."""
+    """Return ``bend^-1 slope``, with a tiny ridge in case `bend` is singular."""
     number = torch.finfo(bend.dtype)
     size = bend.diagonal(dim1=1, dim2=2).amax(dim=1).clamp(min=number.tiny)
     more = 100 * number.eps * size[:, None, None] * torch.eye(bend.shape[1]).to(bend)

@@ -1,4 +1,4 @@
-"""Catalogues as methods want them: named channels, shares, equal opportunities."""
+"""Prepare catalogues: named channels, profiles, corrected opportunities."""
 
 import numpy as np
 import pandas as pd
@@ -29,18 +29,18 @@ __all__ = [
 
 
 def to_profiles(counts, name="counts"):
-    r"""Return each sample's shares of the channels, rows that sum to 1.
+    r"""Return each sample's mutations as shares of the channels; rows sum to 1.
 
     .. math:: x_{nc} = m_{nc} \Big/ \sum_{c'} m_{nc'}
 
-    (book: ``eq-profile``). The order of the columns is left as it is.
+    (book: ``eq-profile``). Columns keep their order.
 
     Parameters
     ----------
     counts : DataFrame or array of shape (n_samples, n_channels)
         Numbers of mutations, or anything proportional to them in each row.
     name : str, default="counts"
-        What a message calls it.
+        Name of `counts` in error messages.
 
     Returns
     -------
@@ -60,14 +60,14 @@ def to_profiles(counts, name="counts"):
             f"{name} must have a mutation in every sample; got none in {empty[0]!r}"
             f"{more}"
         )
-    # divided by the largest first, so that no sum of tiny or huge values is lost
+    # divide by the largest first, so that sums neither underflow nor overflow
     frame = frame.div(largest, axis=0)
     profiles = frame.div(frame.sum(axis=1), axis=0)
     return profiles if isinstance(counts, pd.DataFrame) else profiles.to_numpy()
 
 
 def _read_counts(table, name):
-    """Return a table of float64, or raise ValueError for an entry below 0."""
+    """Return a table of float64; refuse a negative, missing or infinite entry."""
     table = as_table(table, name)
     values = read_matrix(table, name, gaps=None)
     frame = pd.DataFrame(values, names_of(table), names_of(table, axis=1))
@@ -82,13 +82,13 @@ def _read_counts(table, name):
 
 
 def correct_opportunities(table, frequencies, *, source="exome", target="genome"):
-    r"""Return a table as it would look had the same processes acted elsewhere.
+    r"""Correct a table for the trinucleotide frequencies of another region.
 
     .. math:: x'_{nc} \propto x_{nc} \frac{f^{target}_{t(c)}}{f^{source}_{t(c)}}
 
     (book: ``eq-opportunities``), where :math:`t(c)` is the trinucleotide of a channel
-    and f how often it can be hit. Each row keeps its sum, so profiles and signatures
-    stay such; counts do not stay whole numbers. There and back changes nothing.
+    and f its frequency in a region. Each row keeps its sum, so profiles and signatures
+    still sum to 1; counts become fractional. The inverse correction restores the table.
 
     Parameters
     ----------
@@ -97,11 +97,11 @@ def correct_opportunities(table, frequencies, *, source="exome", target="genome"
         notation. Aligned by name.
     frequencies : DataFrame of shape (32, n_regions)
         Rows are trinucleotides ("ACA"), columns the names of regions, values
-        relative frequencies above 0, as ``load("trinucleotide_frequencies")``.
+        positive relative frequencies, as ``load("trinucleotide_frequencies")``.
     source : str, default="exome"
         Column of `frequencies`: where the mutations were counted.
     target : str, default="genome"
-        Column of `frequencies`: what the result is to look like.
+        Column of `frequencies`: the region to convert to.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def correct_opportunities(table, frequencies, *, source="exome", target="genome"
     ValueError
         If a channel is missing or occurs twice, an entry of `table` is negative,
         missing or infinite, `frequencies` lacks a trinucleotide or holds anything but
-        positive numbers, or `source` or `target` is none of its columns.
+        positive numbers, or `source` or `target` is not one of its columns.
     """
     table = _read_counts(align_channels(table), "table")
     regions = read_matrix(frequencies, "frequencies", gaps=None)
@@ -122,7 +122,7 @@ def correct_opportunities(table, frequencies, *, source="exome", target="genome"
     check_choice("target", target, frequencies.columns)
     ratio = _of_channels(frequencies, target) / _of_channels(frequencies, source)
     corrected = table * ratio
-    sums = corrected.sum(axis=1).where(lambda s: s > 0, 1.0)  # of no mutations, none
+    sums = corrected.sum(axis=1).where(lambda s: s > 0, 1.0)  # an empty row stays empty
     return corrected.mul(table.sum(axis=1) / sums, axis=0)
 
 

@@ -1,4 +1,4 @@
-"""One set of signatures out of many runs, and how well the runs agree."""
+"""Consensus signatures of many runs, and how well the runs agree."""
 
 import numpy as np
 import pandas as pd
@@ -20,19 +20,19 @@ MAX_ITER = 50
 
 
 def consensus(runs):
-    r"""Return the signatures that runs have in common, and how sure each is.
+    r"""Return the signatures that runs have in common, and the stability of each.
 
-    Signatures fall into K clusters with one of each run; run by run they are matched
-    to the centroids so that the sum of cosines is largest, from each run as a first
-    guess, and the partition with the best mean silhouette wins. The centroids are the
-    consensus, the silhouettes by cosine distance the *stability* (book:
-    ``eq-stability``).
+    Signatures are partitioned into K clusters with one signature per run. Each run is
+    matched to the centroids so that the sum of cosines is largest. Every run serves
+    once as the starting point, and the partition with the best mean silhouette is kept:
+    its centroids are the consensus, its silhouettes by cosine distance the *stability*
+    (book: ``eq-stability``).
 
     Parameters
     ----------
     runs : array of shape (n_runs, n_components, n_channels), or list of tables
-        Signatures; at least 0, each with an entry above 0. The channels of named
-        tables are brought into the order of the first of these.
+        Signatures: non-negative, none all zeros. The channels of named tables are
+        brought into the order of the first of these.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def consensus(runs):
     Raises
     ------
     ValueError
-        If `runs` has no three axes, other channels than the first of them, an entry
-        that is below 0 or no number, or a signature that is 0.
+        If `runs` does not have three axes, channels differ between runs, an entry is
+        negative, missing or infinite, or a signature is all zeros.
     """
     runs = _checked(runs)
     found = [_partition(runs, first) for first in range(len(runs))]
@@ -76,12 +76,12 @@ def _checked(runs):
             f"{(~runs.any(axis=2)).sum()} signatures that are 0"
         )
     size = np.frexp(runs.max(axis=2, keepdims=True))[1]
-    runs = np.ldexp(runs, -size)  # a power of 2 rounds nothing, and no sum overflows
+    runs = np.ldexp(runs, -size)  # a power of 2 scales exactly, and no sum overflows
     return runs / runs.sum(axis=2, keepdims=True)
 
 
 def _in_one_order(runs):
-    """Return runs as one array, named channels in the order of the first names."""
+    """Return runs as one array, channels in the order of the first named table."""
     if isinstance(runs, list | tuple):
         tables, names = [as_table(S, "runs") for S in runs], None
         for place, S in enumerate(tables):
@@ -98,7 +98,7 @@ def _in_one_order(runs):
 
 
 def _partition(runs, first):
-    """Match all runs to centroids, from those of run `first`, until nothing moves."""
+    """Alternate matching and centroids, from run `first`, until no label changes."""
     centroids, labels = runs[first], None
     for _ in range(MAX_ITER):
         before, labels = labels, np.stack([_matched(centroids, S) for S in runs])
@@ -112,7 +112,7 @@ def _partition(runs, first):
 
 
 def _matched(centroids, S):
-    """Return the centroid of each signature, all different."""
+    """Return the centroid matched to each signature, one to one."""
     rows, columns = linear_sum_assignment(cosine(S, centroids), maximize=True)
     return columns[np.argsort(rows, kind="stable")]
 

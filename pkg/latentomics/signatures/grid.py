@@ -1,11 +1,11 @@
-"""A grid of parameters: read with care, and cut into what is fitted side by side."""
+"""A parameter grid: checked, and split into batches that are fitted side by side."""
 
 from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 
-SHARED = ("n_components", "lam_c", "lam_2")  # runs may differ in these side by side
+SHARED = ("n_components", "lam_c", "lam_2")  # runs of one batch may differ in these
 TOGETHER = 12  # settings in one batch of runs
 
 
@@ -21,7 +21,7 @@ def read_grid(estimator, grid):
     Raises
     ------
     ValueError
-        If it is no such dict, or lacks a value.
+        If `grid` is not such a dict, or a sequence is empty.
     """
     allowed = (*SHARED, *estimator.later)
     if not isinstance(grid, Mapping) or not grid:
@@ -41,7 +41,7 @@ def read_grid(estimator, grid):
 def together(points):
     """Return points in batches that are fitted side by side, at most 12 settings each.
 
-    Points that differ only in what comes later share their runs, so they stay in one.
+    Points that differ only in `later` parameters share their runs and stay together.
     """
     alike = {}
     for point in points:

@@ -1,4 +1,4 @@
-"""What the estimators of part IV share: profiles and labels in, classes out."""
+"""Base class of the estimators of part IV: profiles and labels in, classes out."""
 
 import warnings
 
@@ -26,22 +26,22 @@ from latentomics.signatures.literal import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
 from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
 
-EXACT = 2.0**40  # counts above are none
-OUTSIDE = 0.1  # share unexplained below which nobody need be warned
+EXACT = 2.0**40  # larger numbers are not taken for counts
+OUTSIDE = 0.1  # largest unexplained share without a warning
 
 
 class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
-    """Base: a subclass says which samples count, and what follows once runs settle."""
+    """Base: subclasses choose the samples, and the steps after the runs settle."""
 
     unlabelled_weight = 0.0
-    later = ()  # parameters that have no say until the runs have settled
+    later = ()  # parameters without effect until the runs have settled
 
     def fit(self, X, y):
-        """Fit to profiles or counts `X`, and labels `y`, -1 where there is none."""
+        """Fit to profiles or counts `X` and labels `y`, -1 for unlabelled samples."""
         return fit_together([self], X, y)[0]
 
     def _finish(self, X, codes, runs):
-        """Go on from runs that have settled, and set all that a fit sets."""
+        """Continue from settled runs, and set all fitted attributes."""
         used = self._used(codes)
         self._go_on(runs, codes[used])
         self.run_components_ = as_numpy(runs.state.S)
@@ -62,18 +62,18 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         self.weights_ = class_weights(E, codes[known], len(self.classes_), self.lam_2)
 
     def _go_on(self, runs, codes):
-        """Do what follows once the runs have settled: nothing."""
+        """Continue after the runs have settled; nothing to do by default."""
 
     def _settle(self, runs, which, phase):
         how = {"tol": self.tol, "max_iter": self.max_iter}
         settle(runs, list(which), phase=phase, update=UPDATES[self.update], **how)
 
     def _used(self, codes):
-        """Return which samples are factorised: all."""
+        """Return which samples are factorised; by default all."""
         return np.ones(len(codes), dtype=bool)
 
     def _labels_to_refit(self, codes):
-        """Return the labels that the final weights are fitted to: the true ones."""
+        """Return the labels for the final weights; by default the true ones."""
         return codes
 
     def _table(self, runs):
@@ -104,7 +104,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def score(self, X, y, sample_weight=None):
-        """Return the share of the labelled samples in the class predicted.
+        """Return the accuracy on the labelled samples.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         found, usual = self._unexplained(X, profiles), self.unexplained_
         if not found > np.nanmax([OUTSIDE, 2 * usual]):
             return
-        # chance taken off may leave less than nothing; shares tell of no chance
+        # the correction for chance can make it negative; NaN if the fit had no counts
         beside = f", and {max(usual, 0):.0%} of the labelled ones" * (usual == usual)
         warnings.warn(
             f"the signatures leave {found:.0%} of these profiles unexplained{beside}: "
@@ -141,7 +141,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _unexplained(self, X, profiles):
-        """Return the share that is; NaN if X holds no counts to tell chance by."""
+        """Return the unexplained share; NaN if `X` does not hold counts."""
         raw = read_matrix(X)
         if raw.max() > EXACT or (raw != raw.round()).any() or raw.sum(1).max() < 2:
             return np.nan
@@ -163,7 +163,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         check_choice("dtype", self.dtype, DTYPES)
 
     def _read(self, X, y):
-        """Return profiles and class numbers, once nothing is wrong with them."""
+        """Check `X` and `y`; return profiles and class codes."""
         X = as_table(X)
         samples = names_of(X)
         X = self._profiles(X, reset=True)
@@ -196,7 +196,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"X must have a mutation in every sample; got 0 in row {first(empty)}"
             )
-        X = X / most  # whose sum neither overflows nor vanishes
+        X = X / most  # so that the sum neither overflows nor underflows
         return X / X.sum(axis=1, keepdims=True)
 
     def _read_new(self, X):
@@ -210,9 +210,9 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
 
 
 def fit_together(models, X, y):
-    """Fit models that differ in what a :class:`Setting` has, all runs at once.
+    """Fit models that differ in their :class:`Setting`, all runs at once.
 
-    They may also differ in their `later` parameters: those that differ in nothing
+    They may also differ in their `later` parameters: models that differ in nothing
     else share their runs until these have settled.
 
     Returns
@@ -253,13 +253,14 @@ def _setting(model):
 
 
 def class_weights(E, codes, n_classes, lam_2):
-    r"""Return W, (K, n_classes), of the classifier of exposures alone.
+    r"""Return W, (K, n_classes), of a softmax classifier of exposures.
 
     .. math:: \arg\min_W \; -\sum_n \log \mathrm{softmax}(e_n W)_{y_n}
         + \lambda_2 \|W\|_F^2
 
-    scikit-learn's logistic regression solves it; of two classes it returns the
-    difference of the columns, each of which is half of it. All classes must occur.
+    Solved by scikit-learn's logistic regression. For two classes that returns the
+    difference of the columns, which are plus and minus half of it. All classes must
+    occur.
     """
     two = n_classes == 2
     model = LogisticRegression(

@@ -1,4 +1,4 @@
-"""Labels as classifiers of part IV take them: classes, and -1 where there is none."""
+"""Class labels of part IV, where -1 marks an unlabelled sample."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,12 @@ UNLABELLED = -1
 
 
 def read_labels(y, n, samples=None):
-    """Return the classes in `y`, and the number of each sample's, -1 for unlabelled.
+    """Return the classes in `y`, and the class code of each sample, -1 if unlabelled.
 
     Parameters
     ----------
     y : array of shape (n,)
-        Text or whole numbers; -1, "-1", None, NaN or a masked entry is no label.
+        Text or whole numbers; -1, "-1", None, NaN and masked entries are unlabelled.
     n : int
     samples : Index, optional
         Names of the samples: a named `y` may have them in any order.
@@ -30,7 +30,7 @@ def read_labels(y, n, samples=None):
     Raises
     ------
     ValueError
-        If `y` has another length or other names, or does not hold two classes.
+        If `y` has another length or other names, or fewer than two classes.
     """
     known, free = labels_of(y, n, samples)
     classes, labels = np.unique(known, return_inverse=True)
@@ -44,7 +44,7 @@ def read_labels(y, n, samples=None):
 
 
 def labels_of(y, n, samples=None):
-    """Return the labels there are, and which of the samples have none."""
+    """Return the labels of the labelled samples, and a mask of the unlabelled ones."""
     check_dense(y, "y")
     y = as_objects(aligned(y, samples, name="y", by="X"))
     if y.ndim == 2 and y.shape[1] == 1:

@@ -1,6 +1,6 @@
-"""Two other updates: one that is slow and mostly safe, and the published one, rescaled.
+"""Two alternative updates: a slow, mostly safe one, and the published one, rescaled.
 
-Both have the signature of :func:`blocks.step`, the update that is used.
+Both have the signature of :func:`blocks.step`, the default update.
 """
 
 from dataclasses import replace
@@ -19,13 +19,13 @@ FLOOR = 1e-25
 
 
 def split_step(problem, state):
-    r"""Multiply E by negative over positive parts of the slope; S and W as `step`.
+    r"""Multiply E by negative over positive parts of the gradient; S, W as in `step`.
 
     .. math:: E \leftarrow E \circ \frac{2 X S^\top + \lambda_c [\ldots]_-}{2 E S
         S^\top + \lambda_c [\ldots]_+}
 
-    Entries stay above 0 by themselves, and what is 0 stays 0. The parts of the labels
-    bend as E moves, so that no bound holds: where they outweigh the fit, it may rise.
+    Entries stay non-negative, and zeros stay zero. The label terms change as E moves,
+    so no bound holds: where they outweigh the misfit, the loss may rise.
     """
     state = replace(state, S=update_signatures(problem, state))
     S, E = state.S, state.E
@@ -42,11 +42,11 @@ def split_step(problem, state):
 def literal_step(problem, state):
     r"""Apply equations 5 to 7 of the paper in turn, on the simplex: the loss may rise.
 
-    Bringing S to the simplex rescales E and W too. That is ours: the equations do not
-    scale, and the authors' code scales S alone.
+    Scaling S to the simplex rescales E and W too. This is our addition: the equations
+    do not rescale, and the authors' code rescales only S.
 
-    The correction of E by the labels stands in the numerator, where it can turn an
-    entry negative; such an entry is set to almost 0, and a product never leaves 0.
+    The label term in the update of E is in the numerator, where it can make an entry
+    negative; such an entry is set to almost 0, and multiplication keeps it there.
     """
     S, E = _multiplied(problem, state)
     push = problem.lam_c[:, None, None] / 2 * (state.W @ label_slope(problem, state))
@@ -60,14 +60,14 @@ def E_target(problem, S):
 
 
 def _multiplied(problem, state):
-    """Return S after the multiplicative update of Lee & Seung, and E as it is."""
+    """Return S after the multiplicative update of Lee & Seung, and E unchanged."""
     E, S = state.E, state.S
     down = (E @ E.mT) @ S
     return S * (E @ problem.X) / down.clamp(min=FLOOR), E
 
 
 def _on_simplex(problem, state):
-    """Return signatures that sum to 1, the product unchanged; then W goes downhill."""
+    """Scale signatures to sum to 1, with E S unchanged; take a gradient step in W."""
     size = state.S.sum(dim=2, keepdim=True).clamp(min=FLOOR)
     state = State(state.S / size, state.E * size, state.W / size)
     state = replace(state, E=state.E * problem.alive[..., None])

@@ -1,12 +1,12 @@
-"""Which unlabelled samples get the label that a run would give them."""
+"""Choose the unlabelled samples that get pseudo-labels."""
 
 import numpy as np
 
 
 def draw_pseudo_labels(P, free, rng, *, threshold, rule="fixed", rounding="floor"):
-    r"""Choose as many samples of each class, at random among the sure ones.
+    r"""Choose equally many samples of each class, at random among confident ones.
 
-    The pool of class o holds the free samples whose largest probability is that of o,
+    The pool of class o holds the free samples whose largest probability is that of o
     and at least c_o. From each pool :math:`n = \lfloor \min_o |\text{pool}_o| / 2
     \rfloor` samples are drawn (algorithm 1 of the paper; book: ``eq-pseudo``).
 
@@ -18,15 +18,15 @@ def draw_pseudo_labels(P, free, rng, *, threshold, rule="fixed", rounding="floor
         Samples without a label.
     rng : numpy Generator
     threshold : float
-        c, of every class if `rule` is "fixed"; if "quantile", c_o is this quantile of
-        the largest probabilities of the samples that lean to o.
+        c for every class if `rule` is "fixed"; if "quantile", c_o is this quantile of
+        the largest probabilities of the free samples predicted as o.
     rule : {"fixed", "quantile"}, default="fixed"
     rounding : {"floor", "ceil"}, default="floor"
 
     Returns
     -------
     list of ndarray of int
-        Samples chosen, class by class; all empty if a pool is.
+        Samples chosen, class by class; all empty if any pool is.
     """
     top, sure = P.argmax(axis=0), P.max(axis=0)
     pools = []

@@ -1,4 +1,4 @@
-"""PSS-NMF: unlabelled samples that a run is sure of are labelled on the way."""
+"""PSS-NMF: unlabelled samples with confident predictions get pseudo-labels."""
 
 import numpy as np
 
@@ -11,58 +11,58 @@ from latentomics.signatures.semi_supervised import SemiSupervisedNMF
 
 
 class PseudoLabelNMF(SemiSupervisedNMF):
-    r"""Learn as :class:`SemiSupervisedNMF`, label what is clear, and go on: PSS-NMF.
+    r"""Extend :class:`SemiSupervisedNMF` by confident pseudo-labels: PSS-NMF.
 
     .. math::
         n = \Big\lfloor \tfrac12 \min_o \big| \{ i : \ell_i = 0,\ \arg\max_q p_{iq}
         = o,\ p_{io} \ge c \} \big| \Big\rfloor
 
-    Whenever a run has settled, n samples of each class, drawn at random from those it
-    is sure of, get the label that it would give them; it ends when there are none
-    left, or a class has no such sample (book: ``eq-pseudo``). Between two labellings
-    the loss falls; each labelling changes what the loss is.
+    Each time a run has settled, n samples of each class, drawn at random from those
+    predicted with confidence, get their predicted label as a pseudo-label; the run ends
+    when n is 0 (book: ``eq-pseudo``). The loss falls between rounds of pseudo-labels;
+    each round changes the loss itself.
 
     Parameters
     ----------
     n_components : int, default=7
-        K, signatures.
+        K, number of signatures.
     lam_c : float, default=0.1
         :math:`\lambda_c \ge 0`, in squared shares of a profile per nat.
     lam_2 : float, default=0.001
         :math:`\lambda_2 > 0`, in nats per squared unit of W.
     n_runs : int, default=10
-        Starts.
+        Number of random starts.
     unlabelled_weight : float, default=0.0
-        u, from 0 to 1: weight of "none of the classes" for unlabelled samples. Above
-        0 it needs `update` "mm".
+        u, from 0 to 1: weight of "none of the classes" for unlabelled samples. A
+        positive weight requires `update` "mm".
     threshold : float, default=0.5
-        c, between 0 and 1: how probable a class must be; see `rule`.
+        c, between 0 and 1: confidence needed for a pseudo-label; see `rule`.
     rule : {"fixed", "quantile"}, default="fixed"
-        "fixed": at least `threshold`, as in [1]. "quantile": at least this quantile of
-        the probabilities of those that lean to the class, so that no class starves.
+        "fixed": probability at least `threshold`, as in [1]. "quantile": at least that
+        quantile among samples predicted as the class, so that no class is left out.
     rounding : {"floor", "ceil"}, default="floor"
-        Of half the smallest pool.
+        How half the size of the smallest pool is rounded.
     soft : bool, default=False
-        Give probabilities as labels instead of classes.
+        Use class probabilities as pseudo-labels instead of the predicted class.
     relabel : bool, default=False
-        Let earlier pseudo-labels follow what the run believes now.
+        Update earlier pseudo-labels to the current predictions.
     vote : bool, default=False
         Average the probabilities of all runs, and label the same samples in all.
     refit_labels : {"true", "voted"}, default="true"
-        What the final weights are fitted to: true labels, or also pseudo-labels that
-        more than half of the runs gave.
+        Labels for the final weights: the true ones, or also pseudo-labels that more
+        than half of the runs gave.
     max_rounds : int, default=20
-        Of pseudo-labels.
+        Largest number of rounds of pseudo-labels.
     update : {"mm", "split", "paper"}, default="mm"
-        "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
-        slowly; "paper" is that of [1] with a rescaling, and need not end.
+        "mm" lowers the loss at every step (book: ``eq-bohning``); "split" is slower and
+        may raise it; "paper" is the update of [1], rescaled, and may not converge.
     warm_up : int, default=50
-        Iterations without labels first.
+        Initial iterations without labels.
     tol : float, default=1e-4
-        A run has settled once ten iterations change its loss by less than this share
-        of it, twice in a row.
+        A run has settled once the relative change of its loss over ten iterations is
+        below this, twice in a row.
     max_iter : int, default=800
-        After the warm-up, for each phase between pseudo-labels.
+        Largest number of iterations after the warm-up, and after each round.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -78,21 +78,20 @@ class PseudoLabelNMF(SemiSupervisedNMF):
         Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
     signature_stability_ : ndarray of shape (n_components,)
     unexplained_ : float
-        Of the labelled samples, see :func:`unexplained`; NaN if `X` held no counts.
+        That of the labelled samples, see :func:`unexplained`; NaN without counts.
     run_components_ : ndarray of shape (n_runs, n_components, n_features)
     runs_ : DataFrame
         One row per run: `loss`, `n_iter`, `settled`, `n_pseudo`, `n_rounds`.
     history_ : DataFrame
         `run`, `iteration`, `phase`, `loss` at each look.
     pseudo_labels_ : ndarray of shape (n_runs, n_samples)
-        Which of `classes_` each run gave each sample of the fit; -1 where none.
+        Index into `classes_` that each run gave each fitted sample; -1 for none.
 
     Raises
     ------
     ValueError
-        In `fit`: if `X` is not a matrix of finite numbers from 0 up with a mutation
-        in every row, `y` does not label two classes, or a parameter is out of its
-        range.
+        In `fit`: if `X` is not a matrix of finite, non-negative numbers with a mutation
+        in every row, `y` has fewer than two classes, or a parameter is out of range.
 
     References
     ----------

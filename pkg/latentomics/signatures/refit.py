@@ -1,4 +1,4 @@
-"""Exposures of samples to signatures that are given."""
+"""Exposures of samples to given signatures."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def refit_exposures(X, signatures):
     ----------
     X : array of shape (n_samples, n_channels)
     signatures : array of shape (n_components, n_channels)
-        Channels in any order, if both are named; else in that of `X`.
+        Channels in any order if both are named, otherwise in that of `X`.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def refit_exposures(X, signatures):
     Raises
     ------
     ValueError
-        If one is no matrix of finite numbers, or they differ in their channels.
+        If either is not a matrix of finite numbers, or their channels differ.
     """
     X = as_table(X)
     S = _signatures(signatures, names_of(X, axis=1))
@@ -43,20 +43,20 @@ def refit_exposures(X, signatures):
 
 
 def unexplained(counts, signatures):
-    r"""Return the share of profiles that signatures cannot rebuild, chance set aside.
+    r"""Return the share of profiles left unexplained, corrected for chance.
 
     .. math:: u = \frac{\sum_n \|x_n - e_n S\|^2 - c_n}{\sum_n \|x_n\|^2 - c_n}, \qquad
         c_n = \frac{1 - \|x_n\|^2}{N_n - 1}
 
-    (book: ``eq-unexplained``). x are profiles of N mutations, e S their best rebuilding
-    with :math:`e \ge 0`, and c is, on average, what chance adds to the square of a
-    profile. 0 = the processes behind the samples are mixtures of the signatures;
-    1 = nothing of them is. As e follows chance too, it may be a little below 0.
+    (book: ``eq-unexplained``). x are profiles of N mutations, e S their best fit with
+    :math:`e \ge 0`, and c is the expected contribution of sampling noise to the squared
+    norm of a profile. 0 = the samples are mixtures of the signatures; 1 = the
+    signatures explain nothing. Since e fits noise too, u may be slightly negative.
 
     Parameters
     ----------
     counts : array of shape (n_samples, n_channels)
-        Mutations; whole numbers. Samples with fewer than two have no say.
+        Whole numbers of mutations. Samples with fewer than two are ignored.
     signatures : array of shape (n_components, n_channels)
         Channels as for :func:`refit_exposures`.
 
@@ -67,8 +67,8 @@ def unexplained(counts, signatures):
     Raises
     ------
     ValueError
-        As :func:`refit_exposures`; or `counts` are not whole numbers from 0 up, 2**63
-        or more in a sample, or no sample has two mutations.
+        As :func:`refit_exposures`; or if `counts` are not non-negative whole numbers,
+        are 2**63 or more in a sample, or no sample has two mutations.
     """
     counts, signatures = _named(counts, signatures)
     total = counts.sum(axis=1, keepdims=True)
@@ -85,15 +85,15 @@ def unexplained(counts, signatures):
 def bootstrap_exposures(
     counts, signatures, *, n_resamples=200, level=0.95, random_state=0
 ):
-    """Return the interval of each exposure if the same tumour were sequenced again.
+    """Return bootstrap intervals of exposures, as if tumours were sequenced again.
 
-    The mutations of each sample are drawn anew from its own profile, as many as it
-    has, and refitted.
+    Each sample's mutations are resampled from its own profile, as many as it has, and
+    refitted.
 
     Parameters
     ----------
     counts : array of shape (n_samples, n_channels)
-        Mutations; whole numbers.
+        Whole numbers of mutations.
     signatures : array of shape (n_components, n_channels)
         Channels as for :func:`refit_exposures`.
     n_resamples : int, default=200
@@ -108,8 +108,8 @@ def bootstrap_exposures(
     Raises
     ------
     ValueError
-        As :func:`refit_exposures`, or `counts` are not whole numbers from 0 up, or
-        2**63 or more in a sample.
+        As :func:`refit_exposures`; or if `counts` are not non-negative whole numbers,
+        or are 2**63 or more in a sample.
     """
     check_whole(n_resamples=n_resamples)
     check_whole(at_least=0, random_state=random_state)
@@ -127,7 +127,7 @@ def bootstrap_exposures(
 
 
 def _named(counts, signatures):
-    """Return counts, and signatures with the channels in their order, as arrays."""
+    """Return counts and signatures as arrays, channels in the order of `counts`."""
     counts = as_table(counts, "counts")
     S = _signatures(signatures, names_of(counts, axis=1), "counts")
     counts = read_matrix(counts, "counts")

@@ -1,4 +1,4 @@
-"""Many starts of one labelled NMF side by side, each until it settles."""
+"""Many runs of a labelled NMF side by side, each until it settles."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,20 +14,20 @@ SETTLED_LOOKS = 2  # in a row
 
 @dataclass
 class Runs:
-    """What is left when all runs have ended.
+    """State and history of a batch of runs.
 
     Attributes
     ----------
     state : State
     problem : Problem
-        With the labels that were given on the way.
+        With the pseudo-labels given so far.
     history : dict of str to list
         `run`, `iteration`, `phase` (0 until the first pseudo-labels) and `loss`, one
         entry for each look at each run.
     n_iter : ndarray of int of shape (R,)
-        Without the warm-up.
+        Iterations after the warm-up.
     settled : ndarray of bool of shape (R,)
-        False where a phase ended at its last iteration, or a loss rose.
+        False where a phase reached `max_iter` first, or the loss rose.
     """
 
     state: State
@@ -41,7 +41,7 @@ class Runs:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run is asked for, besides the data: one point of a grid."""
+    """The parameters in which runs of one batch may differ: one point of a grid."""
 
     n_components: int
     lam_c: float
@@ -51,8 +51,8 @@ class Setting:
 def start_runs(X, Y, labelled, settings, *, n_runs, unlabelled, seed, device, dtype):
     """Return all runs at their random starts: `n_runs` for each setting.
 
-    A start depends on the seed, the number of the run and the sizes alone, never on
-    what else is in the batch.
+    A start depends only on the seed, the number of the run and the sizes, never on the
+    rest of the batch.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def _start(n, n_channels, widest, setting, seed, n_runs):
 
 
 def warm_up(runs, n_iter, n_runs=None):
-    """Factorise without labels first: too early they fix signatures at random.
+    """Factorise without labels first: used too early, they fix random signatures.
 
-    Without labels, settings with as many signatures are one: of `n_runs` starts each,
-    those that are the same go down once.
+    Without labels, settings with the same number of signatures do not differ, so each
+    of their `n_runs` starts is run only once.
     """
     sizes = as_numpy(runs.problem.alive.sum(dim=1)).tolist()
     n_runs = n_runs or len(sizes)
@@ -115,10 +115,10 @@ def warm_up(runs, n_iter, n_runs=None):
 
 
 def settle(runs, which, *, phase, tol, max_iter, update=step):
-    """Go on with the runs `which` until the loss of each stays, and record it.
+    """Iterate the runs `which` until the loss of each has settled, and record it.
 
-    A run has settled once its loss has changed by less than `tol` of itself at two
-    looks in a row, ten iterations apart.
+    A run has settled once the relative change of its loss is below `tol` at two looks
+    in a row, ten iterations apart.
     """
     which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
@@ -150,7 +150,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
 
 
 def rounding(problem, loss):
-    """Return by how much a loss may rise for no reason: its sums round."""
+    """Return how much a loss may rise through rounding alone."""
     size = problem.X.square().sum() + loss.abs()
     return 1e3 * torch.finfo(problem.X.dtype).eps * size
 
@@ -172,7 +172,7 @@ def _check_finite(loss, n_iter):
 
 
 def part(runs, place, model):
-    """Return a copy of a model's runs, without signatures that it has not."""
+    """Return a copy of a model's runs, without padded signatures."""
     here, K = (
         slice(place * model.n_runs, (place + 1) * model.n_runs),
         model.n_components,
@@ -192,7 +192,7 @@ def part(runs, place, model):
 
 
 def probabilities(runs):
-    """Return what each run believes of each sample, shape (R, O, N)."""
+    """Return the class probabilities of each sample by run, shape (R, O, N)."""
     return as_numpy(logits(runs.state).softmax(dim=1))
 
 

@@ -1,4 +1,4 @@
-"""How many signatures, and how much the labels weigh: chosen without the patients."""
+"""Choose the number of signatures and the weight of labels without patient labels."""
 
 import warnings
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.labels import UNLABELLED
 
 CRITERIA = ("lines", "pool")
-UNKNOWN = 1e300  # an error that comes last
-SLACK = 0.05  # of macro F1 on lines, that the pool may cost
-# the paper's, but for lam_2: it stops at .01, where the classifier is still too sure
+UNKNOWN = 1e300  # stands for a missing error, and ranks last
+SLACK = 0.05  # macro F1 on lines that the criterion "pool" may give up
+# the paper's except for lam_2, which stops there at .01: still overconfident
 GRID = {
     "n_components": (5, 6, 7),
     "lam_c": (0.001, 0.1, 0.25, 0.5),
@@ -30,19 +30,20 @@ GRID = {
 
 @dataclass
 class Selection:
-    """A grid, how each point did, and which was chosen.
+    """A parameter grid, the scores of its points, and the point chosen.
 
     Attributes
     ----------
     table : DataFrame
-        One row per point: its parameters; `macro_f1` and `log_loss` (nats) of labelled
-        samples held out; `balance` of the unlabelled samples' classes, from 0, all in
-        one, to 1, all as common (NaN if there are none); `stability`; `front`, whether
-        no other point is better in both log loss and stability. Means over folds.
+        One row per point: its parameters; `macro_f1` and `log_loss` (nats) of held-out
+        labelled samples; `balance` of the classes predicted for unlabelled samples,
+        from 0 (all in one) to 1 (all equally common; NaN without such samples);
+        `stability`; `front`, whether the point is Pareto-optimal in log loss and
+        stability. Means over folds.
     params : dict
-        Of the point chosen.
+        Parameters of the point chosen.
     criterion, min_stability
-        By which it was, see :func:`select`.
+        How it was chosen, see :func:`select`.
     """
 
     table: pd.DataFrame
@@ -51,15 +52,15 @@ class Selection:
     min_stability: float = 0.9
 
     def by(self, criterion, min_stability=0.9):
-        """Return what the same table chooses by another criterion of :func:`select`."""
+        """Return the selection by another criterion of :func:`select`, same table."""
         found = Selection(self.table, self.params, criterion, min_stability)
         found.params = found.ranked()[0]
         return found
 
     def ranked(self):
-        """Return the parameters of all points, the one to take first.
+        """Return the parameters of all points, best first.
 
-        Of scores within a millionth the earlier point of the grid leads.
+        Scores within a millionth of the best are ties; ties go to the earlier point.
         """
         table = self.table
         steady = reaches(table["stability"], self.min_stability)
@@ -81,11 +82,11 @@ class Selection:
 
 
 def fit_selected(selection, estimator, X, y):
-    """Return an estimator fitted to all samples, by a point that is stable there too.
+    """Return an estimator fitted to all samples, at a point that is stable there too.
 
-    Selection knows the stability of fits to parts of the samples. Of all the points,
-    the one to take first coming first, this is the first whose fit to everything is as
-    stable as asked; if none is, the one with the most stable fit.
+    Selection measures stability only on parts of the samples. Points are therefore
+    tried from the best down until a fit to all samples reaches `min_stability`; if none
+    does, the most stable fit is returned.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def fit_selected(selection, estimator, X, y):
     -------
     model : labelled NMF
     params : dict
-        Of the point.
+        Parameters of the point.
     """
     fits = []
     for params in selection.ranked():
@@ -121,20 +122,20 @@ def select(
     min_stability=0.9,
     progress=None,
 ):
-    r"""Choose parameters by labelled samples held out, by balance, and by stability.
+    r"""Choose parameters by held-out labelled samples, balance and stability.
 
-    Of the points whose stability is at least `min_stability`, the one with the least
-    log loss on the labelled samples held out: it minds a wrong answer the more, the
-    surer it was (book: ``eq-selection``). With the criterion "pool", the one whose
-    predictions for the unlabelled samples are spread over the classes most evenly,
+    Among points with a stability of at least `min_stability`, choose the one with the
+    lowest log loss on held-out labelled samples, which penalises confident mistakes
+    (book: ``eq-selection``). With the criterion "pool", choose the one whose
+    predictions for the unlabelled samples are spread most evenly over the classes,
 
     .. math:: B = -\frac{1}{\log O} \sum_o h_o \log h_o,
 
-    h being shares of predicted classes, among those whose macro F1 on labelled
-    samples is at most .05 below the best (book: ``eq-balance``). It needs no label
-    of an unlabelled sample, but classes that are about equally common among them. If
-    no point is that stable, the most stable one. Unlabelled samples take part in every
-    fit, and no label of theirs in any score.
+    h being the shares of predicted classes, among points whose macro F1 on labelled
+    samples is at most .05 below the best (book: ``eq-balance``). This needs no labels
+    of the unlabelled samples, but assumes that classes are about equally common among
+    them. If no point is stable enough, the most stable one is chosen. Unlabelled
+    samples take part in every fit, and their labels in no score.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def select(
     grid : dict of str to sequence, optional
         Values of `n_components`, `lam_c`, `lam_2`, or of parameters in the
         estimator's `later`, such as `threshold`; by default ``GRID``, the paper's
-        but for larger `lam_2`.
+        except for larger `lam_2`.
     groups : array of shape (n_samples,), optional
         Samples with the same value, such as resamples of one cell line, are held out
         together; a named Series is matched to `X` by name.
@@ -161,8 +162,8 @@ def select(
     Raises
     ------
     ValueError
-        If a parameter is not what it should be, `X` or `y` is none to fit to, "pool"
-        is asked of labelled samples alone, or a class has no two groups.
+        If a parameter is invalid, `X` or `y` cannot be fitted, the criterion is "pool"
+        without unlabelled samples, or a class has fewer than two groups.
     """
     check_whole(at_least=2, n_splits=n_splits)
     if not isinstance(min_stability, Real) or np.isnan(min_stability):
@@ -187,7 +188,7 @@ def select(
 
 
 def _read(estimator, points, X, y):
-    """Return counts and class numbers, once every point could be fitted to them."""
+    """Check that every point can be fitted; return counts and class codes."""
     models = [clone(estimator).set_params(**point) for point in points]
     for model in models:
         model._check_parameters()
@@ -200,7 +201,7 @@ def _folds(y, groups, n_splits):
     known = np.flatnonzero(y != UNLABELLED)
     groups = _groups(groups, y, known, n_splits)
     folds = StratifiedGroupKFold(n_splits, shuffle=True, random_state=0)
-    with warnings.catch_warnings():  # that a class is not in every fold: it need not
+    with warnings.catch_warnings():  # a class need not be in every fold
         warnings.filterwarnings("ignore", "The least populated class")
         split = list(folds.split(known, y[known], groups[known]))
     for rest, _ in split:
@@ -221,7 +222,7 @@ def balance(model, X):
 
 
 def _groups(groups, y, known, n_splits):
-    """Return the group of each sample, once labelled ones can be held out by it."""
+    """Return the group of each sample; check that labelled ones can be held out."""
     groups = np.arange(len(y)) if groups is None else groups
     groups = as_labels(groups, "groups", len(y), gaps=True)
     missing = known[pd.isna(groups[known])]
@@ -244,7 +245,7 @@ def _scored(estimator, points, X, y, held):
     rest = np.setdiff1d(np.arange(len(y)), held)
     models = [clone(estimator).set_params(**point) for point in points]
     fits = fit_together(models, X[rest], y[rest])
-    with warnings.catch_warnings():  # how unlike they are is what is measured
+    with warnings.catch_warnings():  # misfit to held-out samples is expected here
         warnings.filterwarnings("ignore", "the signatures leave")
         return [
             point | _scores(model, X, y, held)
@@ -264,7 +265,7 @@ def _scores(model, X, y, held):
 
 
 def pareto_front(values):
-    """Return which rows no other row beats in one column without losing in another.
+    """Return which rows are Pareto-optimal.
 
     Parameters
     ----------

@@ -5,41 +5,41 @@ from latentomics.signatures.labelled_nmf import LabelledNMF
 
 
 class SemiSupervisedNMF(LabelledNMF):
-    r"""Learn signatures of all samples, and tell the labelled ones apart: SS-NMF.
+    r"""Learn signatures of all samples that classify the labelled ones: SS-NMF.
 
     .. math::
         \min_{E, S, W} \|X - E S\|_F^2 + \lambda_c \Big[ -\sum_n \ell_n \sum_o y_{no}
         \log \mathrm{softmax}(e_n W)_o + \lambda_2 \|W\|_F^2 \Big]
 
-    as :class:`SupervisedNMF`, but the profiles of unlabelled samples
-    (:math:`\ell_n = 0`) are rebuilt as well, so that the signatures are also theirs
-    (book: ``eq-labelled-nmf``). With `unlabelled_weight` u they are also held to "none
-    of the classes", :math:`u \log(1 + \sum_o e^{z_{no}})` each (book:
-    ``eq-dustbin``): a bounded form of the regulariser that [1] prints.
+    as in :class:`SupervisedNMF`, but the profiles of unlabelled samples
+    (:math:`\ell_n = 0`) are reconstructed as well, so that the signatures fit them too
+    (book: ``eq-labelled-nmf``). With `unlabelled_weight` u, a penalty :math:`u \log(1 +
+    \sum_o e^{z_{no}})` also pulls each towards "none of the classes" (book:
+    ``eq-dustbin``), a bounded form of the regulariser printed in [1].
 
     Parameters
     ----------
     n_components : int, default=7
-        K, signatures.
+        K, number of signatures.
     lam_c : float, default=0.1
         :math:`\lambda_c \ge 0`, in squared shares of a profile per nat.
     lam_2 : float, default=0.001
         :math:`\lambda_2 > 0`, in nats per squared unit of W.
     n_runs : int, default=10
-        Starts.
+        Number of random starts.
     unlabelled_weight : float, default=0.0
-        u, from 0 to 1: weight of "none of the classes" for unlabelled samples. Above
-        0 it needs `update` "mm".
+        u, from 0 to 1: weight of "none of the classes" for unlabelled samples. A
+        positive weight requires `update` "mm".
     update : {"mm", "split", "paper"}, default="mm"
-        "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
-        slowly; "paper" is that of [1] with a rescaling, and need not end.
+        "mm" lowers the loss at every step (book: ``eq-bohning``); "split" is slower and
+        may raise it; "paper" is the update of [1], rescaled, and may not converge.
     warm_up : int, default=50
-        Iterations without labels first.
+        Initial iterations without labels.
     tol : float, default=1e-4
-        A run has settled once ten iterations change its loss by less than this share
-        of it, twice in a row.
+        A run has settled once the relative change of its loss over ten iterations is
+        below this, twice in a row.
     max_iter : int, default=800
-        After the warm-up, for each phase between pseudo-labels.
+        Largest number of iterations after the warm-up.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -55,7 +55,7 @@ class SemiSupervisedNMF(LabelledNMF):
         Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
     signature_stability_ : ndarray of shape (n_components,)
     unexplained_ : float
-        Of the labelled samples, see :func:`unexplained`; NaN if `X` held no counts.
+        That of the labelled samples, see :func:`unexplained`; NaN without counts.
     run_components_ : ndarray of shape (n_runs, n_components, n_features)
     runs_ : DataFrame
         One row per run: `loss`, `n_iter`, `settled`.
@@ -65,9 +65,8 @@ class SemiSupervisedNMF(LabelledNMF):
     Raises
     ------
     ValueError
-        In `fit`: if `X` is not a matrix of finite numbers from 0 up with a mutation
-        in every row, `y` does not label two classes, or a parameter is out of its
-        range.
+        In `fit`: if `X` is not a matrix of finite, non-negative numbers with a mutation
+        in every row, `y` has fewer than two classes, or a parameter is out of range.
 
     References
     ----------

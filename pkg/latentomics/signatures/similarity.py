@@ -1,4 +1,4 @@
-"""Which known signature a found one looks like."""
+"""Match found signatures to known ones by cosine similarity."""
 
 import pandas as pd
 
@@ -13,8 +13,8 @@ def similarity(table, reference):
     .. math:: \cos(s, r) = \frac{s^\top r}{\|s\|\,\|r\|}
 
     (book: ``eq-cosine``). 1 = the same profile, 0 = no channel in common; it does not
-    feel how many mutations there are. Flat profiles are alike by nature: SBS5 and
-    SBS40 of COSMIC have .83.
+    depend on the number of mutations. Flat profiles are always similar: for SBS5 and
+    SBS40 of COSMIC it is .83.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def similarity(table, reference):
     Raises
     ------
     ValueError
-        If a channel is missing or occurs twice, an entry is no number from 0 up, or a
-        row is all zeros.
+        If a channel is missing or occurs twice, an entry is negative, missing or
+        infinite, or a row is all zeros.
     """
     A = to_profiles(align_channels(table, "table"), "table")
     B = to_profiles(align_channels(reference, "reference"), "reference")
@@ -37,14 +37,14 @@ def similarity(table, reference):
 
 
 def best_matches(cosines, n=1):
-    """Return the reference signatures that each signature looks like most.
+    """Return the reference signatures most similar to each signature.
 
     Parameters
     ----------
     cosines : DataFrame of shape (n_signatures, n_references)
         As :func:`similarity` returns it.
     n : int, default=1
-        How many for each.
+        Number of matches per signature.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def best_matches(cosines, n=1):
     Raises
     ------
     ValueError
-        If `n` is no whole number from 1 to the number of references.
+        If `n` is not a whole number from 1 to the number of references.
     """
     check_whole(n=n)
     if n > cosines.shape[1]:
@@ -68,9 +68,9 @@ def best_matches(cosines, n=1):
 
 
 def match_columns(cosines, n=3):
-    """Return the references that are among the `n` best of any signature.
+    """Return the references that are among the `n` best matches of any signature.
 
-    In the order of the columns, for a heat map that leaves the others out.
+    In column order, to select the columns of a heat map.
     """
     wanted = set(best_matches(cosines, n)["match"])
     return [name for name in cosines.columns if name in wanted]

@@ -4,37 +4,37 @@ from latentomics.signatures.labelled_nmf import LabelledNMF
 
 
 class SupervisedNMF(LabelledNMF):
-    r"""Learn signatures that rebuild the profiles and tell the classes apart: S-NMF.
+    r"""Learn signatures that reconstruct profiles and separate the classes: S-NMF.
 
     .. math::
         \min_{E, S, W} \|X - E S\|_F^2 + \lambda_c \Big[ -\sum_n \sum_o y_{no} \log
         \mathrm{softmax}(e_n W)_o + \lambda_2 \|W\|_F^2 \Big]
 
-    over :math:`E \ge 0` and signatures, rows of S, that sum to 1 (book:
-    ``eq-labelled-nmf``). Samples without a label are left out. Runs from several
-    starts make a consensus of signatures; the weights of the classes are then fitted
-    to the exposures to it [1].
+    over :math:`E \ge 0` and non-negative signatures (rows of S) that sum to 1 (book:
+    ``eq-labelled-nmf``). Unlabelled samples are left out. Runs from several starts are
+    combined into consensus signatures; the class weights are then fitted to the
+    exposures to these [1].
 
     Parameters
     ----------
     n_components : int, default=7
-        K, signatures.
+        K, number of signatures.
     lam_c : float, default=0.1
         :math:`\lambda_c \ge 0`, in squared shares of a profile per nat.
     lam_2 : float, default=0.001
         :math:`\lambda_2 > 0`, in nats per squared unit of W.
     n_runs : int, default=10
-        Starts.
+        Number of random starts.
     update : {"mm", "split", "paper"}, default="mm"
-        "mm" lowers the loss at each step (book: ``eq-bohning``), "split" mostly, and
-        slowly; "paper" is that of [1] with a rescaling, and need not end.
+        "mm" lowers the loss at every step (book: ``eq-bohning``); "split" is slower and
+        may raise it; "paper" is the update of [1], rescaled, and may not converge.
     warm_up : int, default=50
-        Iterations without labels first.
+        Initial iterations without labels.
     tol : float, default=1e-4
-        A run has settled once ten iterations change its loss by less than this share
-        of it, twice in a row.
+        A run has settled once the relative change of its loss over ten iterations is
+        below this, twice in a row.
     max_iter : int, default=800
-        After the warm-up, for each phase between pseudo-labels.
+        Largest number of iterations after the warm-up.
     random_state : int, default=0
     device : {"auto", "cpu", "cuda"}, default="auto"
     dtype : {"float64", "float32"}, default="float64"
@@ -50,7 +50,7 @@ class SupervisedNMF(LabelledNMF):
         Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
     signature_stability_ : ndarray of shape (n_components,)
     unexplained_ : float
-        Of the labelled samples, see :func:`unexplained`; NaN if `X` held no counts.
+        That of the labelled samples, see :func:`unexplained`; NaN without counts.
     run_components_ : ndarray of shape (n_runs, n_components, n_features)
     runs_ : DataFrame
         One row per run: `loss`, `n_iter`, `settled`.
@@ -60,9 +60,8 @@ class SupervisedNMF(LabelledNMF):
     Raises
     ------
     ValueError
-        In `fit`: if `X` is not a matrix of finite numbers from 0 up with a mutation
-        in every row, `y` does not label two classes, or a parameter is out of its
-        range.
+        In `fit`: if `X` is not a matrix of finite, non-negative numbers with a mutation
+        in every row, `y` has fewer than two classes, or a parameter is out of range.
 
     References
     ----------

@@ -25,27 +25,27 @@ def read_catalogue(path, *, sheet=None):
     Parameters
     ----------
     path : str or path
-        As :func:`latentomics.data.read_table` takes it. The channels stand in the first
-        column or in the first line, in any order and any notation of
-        :func:`latentomics.signatures.channels.parse_channel`. In columns they may be
-        divided in two, as COSMIC does: the substitution ("C>A") and the trinucleotide
-        ("ACA"), with or without the whole channel beside them.
+        As for :func:`latentomics.data.read_table`. The channels are in the first column
+        or the first line, in any order and any notation of
+        :func:`latentomics.signatures.channels.parse_channel`. They may be split over
+        two columns, as in COSMIC: the substitution ("C>A") and the trinucleotide
+        ("ACA"), with or without a column of whole channels.
     sheet : str, optional
-        Which sheet of an .xlsx file; needed if it has several.
+        Sheet of an .xlsx file; required if it has several.
 
     Returns
     -------
     DataFrame of shape (n_samples, 96)
-        Columns are `CHANNELS`. Whole numbers up to 2^53 come as int, others as
-        float64. A sample without mutations stays; ``to_profiles`` is what refuses it.
+        Columns are `CHANNELS`. Whole numbers up to 2^53 are int, others float64.
+        Samples without mutations are kept; ``to_profiles`` refuses them.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no such table: a channel is unknown, missing or there twice, or a
-        number is missing, negative or infinite.
+        If a channel is unknown, missing or occurs twice, or a number is missing,
+        negative or infinite.
     """
     name = file_name(path)
     cells = _one_key(read_cells(path, sheet=sheet))
@@ -66,7 +66,7 @@ def read_catalogue(path, *, sheet=None):
 
 
 def _one_key(cells):
-    """Return a table whose first columns are joined to one where they are a channel."""
+    """Return a table whose first columns are joined if together they name channels."""
     keys = [cells.index, *(cells.iloc[:, j] for j in range(min(2, cells.shape[1])))]
     keys = [[as_text(cell) for cell in key] for key in keys]
     keys = keys[: next((j for j, k in enumerate(keys) if j and _numeric(k)), len(keys))]
@@ -85,7 +85,7 @@ def _numeric(key):
 
 
 def _joined(change, context):
-    """Return "A[C>A]A" of "C>A" and "ACA"; what these are not, side by side."""
+    """Return "A[C>A]A" for "C>A" and "ACA"; join anything else by a space."""
     changes = len(change) == 3 and len(context) == 3 and change[1] in ">_"
     if changes and context[1].upper() == change[0].upper():
         return f"{context[0]}[{change[0]}>{change[2]}]{context[2]}"
@@ -100,7 +100,7 @@ def _is_channel(label):
 
 
 def _by_channel(table, place, name):
-    """Return the columns in the order of `CHANNELS`; `place` is what the file has."""
+    """Return the columns in the order of `CHANNELS`; `place` names them in errors."""
     known = [_is_channel(label) for label in table.columns]
     if not all(known):
         wrong = table.columns[known.index(False)]
@@ -131,13 +131,13 @@ def _check(table, name):
 
 
 def write_catalogue(table, path):
-    """Write a table so that SigProfiler reads it: a line per channel, tabs between.
+    """Write a table in SigProfiler's format: a line per channel, tab-separated.
 
     Parameters
     ----------
     table : DataFrame of shape (n_samples, 96)
         Counts, profiles or signatures, columns = channels in any order and notation.
-        Written in the order of `CHANNELS`, as "A[C>A]A", numbers with all digits.
+        Written in the order of `CHANNELS`, as "A[C>A]A", at full precision.
     path : str or path
 
     Returns
