@@ -1,1 +1,1 @@
-"""Part IV: its made data, contenders, experiments and figures."""
+"""Part IV: simulated data, contenders, experiments and figures."""

@@ -11,17 +11,17 @@ Z = 1.959964  # standard deviations that hold 95% of a normal distribution
 
 
 def reliability_table(confidence, correct, n_bins=10):
-    r"""Return how often predictions came true, by how sure they were.
+    r"""Return how often predictions came true at each level of confidence.
 
-    Predictions are binned by confidence, bins of equal width between 0 and 1; empty
-    ones are left out.
+    Predictions are binned by confidence in bins of equal width from 0 to 1; empty bins
+    are left out.
 
     Parameters
     ----------
     confidence : array of shape (n_samples,)
         Probability given to the predicted class (or to one class), from 0 to 1.
     correct : array of bool, shape (n_samples,)
-        Whether it came true; two named lists are matched by name.
+        Whether each came true; matched to `confidence` by name if both have names.
     n_bins : int, default=10
 
     Returns
@@ -33,7 +33,7 @@ def reliability_table(confidence, correct, n_bins=10):
     Raises
     ------
     ValueError
-        If lengths differ, nothing is given, or a confidence is not from 0 to 1.
+        If lengths differ, the arrays are empty, or a confidence is outside 0 to 1.
     """
     check_whole(n_bins=n_bins)
     if n_bins > MOST_BINS:
@@ -62,18 +62,18 @@ def reliability_table(confidence, correct, n_bins=10):
 
 
 def _wilson(share, n):
-    """Return the 95% interval of a share, which never leaves 0 to 1."""
+    """Return Wilson's 95% interval of a share, clipped to 0 and 1."""
     middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
     return (middle - half).clip(lower=0), (middle + half).clip(upper=1)
 
 
 def calibration_error(table):
-    r"""Return by how much confidence misses the share that came true, on average.
+    r"""Return the expected calibration error.
 
     .. math:: \sum_b \frac{n_b}{n} \, |\text{observed}_b - \text{confidence}_b|
 
-    (book: ``eq-calibration``); 0 = calibrated. `table` as of
+    (book: ``eq-calibration``); 0 = calibrated. `table` is that of
     :func:`reliability_table`.
     """
     gap = (table["observed"] - table["confidence"]).abs()

@@ -1,4 +1,4 @@
-"""Two domains: cell lines with labels, patients without; made ones and real ones."""
+"""Two domains: labelled cell lines and unlabelled patients, simulated and real."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from latentomics.signatures.labels import UNLABELLED
 
 TYPES = ("BLCA", "LUAD", "SKCM", "UCEC")  # the cancers of the paper
 DEFECTS = ("BER", "HR", "MMR")  # the repair pathways of the paper
-# task -> its settings, the usual one first
+# task -> its settings, the default first
 TASKS = {
     "cancer_type": ("filtered", "unfiltered"),
     "ddrd": ("corrected", "uncorrected"),
@@ -22,20 +22,20 @@ TASKS = {
 
 @dataclass
 class Domains:
-    """Samples of two domains: what is learned from, and what is judged.
+    """Samples of two domains, for training and for testing.
 
     Attributes
     ----------
     X, y : arrays of shape (n, n_channels), (n,)
         Counts of labelled cell lines, then of unlabelled patients, whose label is -1.
     groups : array of shape (n,)
-        The cell line that a resample comes from, or its kin; of patients, each its own.
+        Cell line of each resample, or its kin; each patient is a group of its own.
     truth : array of shape (n,)
-        Labels of all, for judging pseudo-labels only; -1 where nobody knows.
+        Labels of all, for judging pseudo-labels only; -1 where unknown.
     tests : dict of str to (counts, labels)
         By domain: "cell_line" and "patient".
     planted : array of shape (n_classes, n_channels), optional
-        The true signatures of the classes, for judging only, if somebody knows them.
+        The true signatures of the classes, if known, for judging only.
     """
 
     X: np.ndarray
@@ -67,36 +67,34 @@ def two_domains(
 ):
     """Draw the two domains of the paper's experiments.
 
-    A quarter of the cell lines, and of what is grouped with them, is for testing.
-    Each side is then resampled: a line is drawn, as often from each class, and its
-    mutations are drawn anew from its profile. Patients are drawn without repetition;
-    those that are not in the fit are for testing, unless the fit has patients of its
-    own. Resampling after the split, not before it, keeps copies of
-    one line on one side.
+    A quarter of the cell lines is held out for testing, whole groups at a time. Each
+    side is then resampled: lines are drawn, equally often from each class, and their
+    mutations are resampled from their profiles. Patients are drawn without replacement;
+    those not in the fit are for testing, unless the fit uses `pool`. Resampling after
+    the split, not before it, keeps copies of one line on one side.
 
     Parameters
     ----------
     lines, patients : arrays of shape (n, n_channels)
-        Counts; the channels of tables are matched to those of `lines` by name, and
-        whatever has a value for each sample to the samples.
+        Counts; named channels are matched to those of `lines`, and arguments with a
+        value per sample to the samples.
     line_labels, patient_labels : arrays
-        Classes, whole numbers from 0 up.
+        Classes, non-negative whole numbers.
     pool : array of shape (n, n_channels), optional
-        Counts of patients whose labels nobody knows. With it the fit takes its
-        patients from here, and all of `patients` may be judged.
+        Counts of patients whose labels are unknown. If given, the fit takes its
+        patients from here, and all of `patients` are available for testing.
     line_groups : array, optional
-        Lines that stay on one side of the split; by default each is alone.
+        Lines of one group stay on one side of the split; by default each is its own.
     line_kin : array, optional
-        Lines that are kept together where parameters are chosen on one side of it,
-        such as clones of one gene: the `groups` of the result. By default
-        `line_groups`.
+        Lines that stay together when parameters are chosen on the training side, such
+        as clones of one gene: the `groups` of the result. By default `line_groups`.
     n_lines : int, default=400
         Resampled cell lines in the fit.
     fraction : float, default=0.5
         Share of patients among the samples of the fit: .5 is one to one, 1/3 two
-        cell lines to a patient.
+        cell lines per patient.
     n_test : int, default=400
-        Resampled cell lines, and at most so many patients, to be judged.
+        Number of resampled cell lines, and largest number of patients, for testing.
     random_state : int, default=0
 
     Returns
@@ -139,19 +137,19 @@ def two_domains(
 
 
 def _of(samples, by, values, name):
-    """Return a value for each sample, in the order of these."""
+    """Return a value for each sample, in the order of the samples."""
     values = aligned_like(values, samples, name=name, by=by, axes=[0])
     return np.array(as_labels(values, name, len(samples)).tolist())
 
 
 def _counts(samples, lines, name):
-    """Return counts of samples, in the order of the channels of the lines."""
+    """Return counts of samples, channels in the order of the lines."""
     samples = aligned_like(samples, lines, name=name, by="lines", axes=[1])
     return read_matrix(samples, name)
 
 
 def made_domains(made):
-    """Return planted domains as :class:`Domains`: lines, and the pool without labels.
+    """Return simulated domains as :class:`Domains`: lines, and an unlabelled pool.
 
     Parameters
     ----------
@@ -182,9 +180,9 @@ def real_tables(task, setting):
     Parameters
     ----------
     task : {"cancer_type", "ddrd"}
-        Which cancer it is, or which repair of DNA is deficient.
+        The cancer type, or the deficient DNA repair pathway.
     setting : str
-        Of the cell lines. "filtered" or "unfiltered", see :func:`cancer_types`;
+        Cell lines: "filtered" or "unfiltered", see :func:`cancer_types`;
         "corrected" or "uncorrected", see :func:`repair_defects`.
 
     Returns
@@ -209,14 +207,14 @@ def cancer_types(filtered=True):
     Parameters
     ----------
     filtered : bool, default=True
-        Whether variants that people are born with were taken off the cell lines.
+        Whether inherited variants were filtered out of the cell lines.
 
     Returns
     -------
     tables : dict
         `lines`, `line_labels`, `patients`, `patient_labels`.
     classes : tuple of str
-        The cancers; labels count them.
+        The cancers; labels are positions in it.
     """
     kind = load("cell_line_sbs96", table="samples")["cancer"]
     lines = load("cell_line_sbs96" if filtered else "cell_line_sbs96_unfiltered")
@@ -232,17 +230,17 @@ def cancer_types(filtered=True):
 
 
 def repair_defects(corrected=True):
-    """Return knock-outs and tumours without a repair pathway, for :func:`two_domains`.
+    """Return knock-outs and tumours that lack a repair pathway, as two domains.
 
-    A tumour has a label if a gene of exactly one of the pathways lost both copies.
-    The pool are tumours in which none did. Clones of one gene are kin; those of the
-    control, which has one gene, are not.
+    The tables are for :func:`two_domains`. A tumour is labelled if exactly one of the
+    pathways has a gene that lost both copies; the pool holds tumours without such a
+    gene. Clones of one gene are kin; those of the control, all of one gene, are not.
 
     Parameters
     ----------
     corrected : bool, default=True
-        Whether the knock-outs, whole genomes, are brought to the exome, where the
-        tumours were sequenced.
+        Whether the knock-outs, whole genomes, are corrected to exome frequencies, as
+        the tumours are exomes.
 
     Returns
     -------
@@ -267,7 +265,7 @@ def repair_defects(corrected=True):
     number = lost.groupby("person")["pathway"].nunique()
     single = lost[lost["person"].isin(number.index[number == 1])]
     which = single.drop_duplicates("person").set_index("person")["pathway"]
-    first = of[~of.duplicated()]  # one tumour of a person
+    first = of[~of.duplicated()]  # one tumour per person
     sick = first[first.isin(which.index)]
     well = first[~first.isin(number.index)]
     tables = {

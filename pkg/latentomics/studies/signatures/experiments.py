@@ -1,4 +1,4 @@
-"""Cell lines with labels, patients without: who names the patients' class best."""
+"""Labelled cell lines, unlabelled patients: which method classifies patients best."""
 
 import warnings
 from itertools import product
@@ -17,10 +17,10 @@ from latentomics.signatures.selection import fit_selected, select
 from latentomics.signatures.semi_supervised import SemiSupervisedNMF
 from latentomics.signatures.supervised import SupervisedNMF
 
-# what the published pseudo-labels lack: no class starves, runs agree, labels count
+# changes to the published pseudo-labels: thresholds by class, votes of runs, a refit
 OURS = {"rule": "quantile", "vote": True, "refit_labels": "voted"}
-# what each kind of pseudo-labels chooses its threshold from: of the paper's c all but
-# .35 and .45, which lie close to others
+# thresholds searched for each kind of pseudo-labels: all of the paper's c but .35 and
+# .45, which are close to others
 PUBLISHED = {"threshold": (0.3, 0.4, 0.5, 0.6, 0.9)}
 QUANTILES = {"threshold": (0.5, 0.75, 0.9)}
 # two of our three changes left out, then one
@@ -43,39 +43,39 @@ COLUMNS = [
 
 
 def judged_methods(domains, grid, *, classes=None, even=True, progress=None, **given):
-    """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and what to compare them with.
+    """Select, fit and judge S-NMF, SS-NMF, PSS-NMF and their baselines.
 
-    All choose from `grid` by :func:`select`, and those that see the pool by its
-    balance, if classes are about equally common there; "ss_nmf_by_lines" then chooses
-    by lines all the same, as the paper does. PSS-NMF takes what SS-NMF chose, and its
-    threshold from ``PUBLISHED`` or ``QUANTILES`` in the same way; "pss_nmf" has
-    ``OURS``, "pss_nmf_quantile" and "pss_nmf_vote" some of it, ``PARTS``. "dustbin"
-    is the same with an `unlabelled_weight` of 1. "lam_c_0" is SS-NMF without labels in
-    the factorization; "raw96_logistic" has no signatures, "ss_nmf_logistic" those of
-    SS-NMF with a classifier fitted afterwards. "raw96_aligned" and "ss_nmf_aligned" are
-    these two with each domain's mean taken off, see :class:`DomainLogistic`.
+    Parameters are chosen from `grid` by :func:`select`. If `even`, methods that see the
+    pool use the criterion "pool", and "ss_nmf_by_lines" still uses "lines", as the
+    paper does. PSS-NMF takes the parameters of SS-NMF, and chooses its threshold from
+    ``PUBLISHED`` or ``QUANTILES`` by the same criterion; "pss_nmf" has ``OURS``,
+    "pss_nmf_quantile" and "pss_nmf_vote" a part of it, ``PARTS``. "dustbin" is the same
+    with an `unlabelled_weight` of 1. "lam_c_0" is SS-NMF without labels in the
+    factorization; "raw96_logistic" classifies profiles, "ss_nmf_logistic" exposures to
+    the signatures of SS-NMF. "raw96_aligned" and "ss_nmf_aligned" are these two with
+    each domain's mean removed, see :class:`DomainLogistic`.
 
     Parameters
     ----------
     domains : Domains
     grid : dict
-        As of :func:`select`.
+        As for :func:`select`.
     classes : list, optional
-        As of :func:`judged`.
+        As for :func:`judged`.
     even : bool, default=True
-        Whether the classes may be taken to be about equally common in the pool.
+        Whether to assume that classes are about equally common in the pool.
     progress : callable, optional
         As ``tqdm.auto.tqdm``.
     **given
-        To all estimators, such as `n_runs`, `random_state`, `device`.
+        Passed to all estimators, such as `n_runs`, `random_state`, `device`.
 
     Returns
     -------
     scores : DataFrame
-        As of :func:`judged`, with the parameters chosen.
+        As from :func:`judged`, with the parameters chosen.
     selections : dict of str to Selection
-        Of those that chose: `params` are of the fit that was judged, see
-        :func:`fit_selected`.
+        Of methods that chose parameters: `params` are those of the fit that was judged,
+        see :func:`fit_selected`.
     """
     how = {"groups": domains.groups, "progress": progress}
     pool = how | {"criterion": "pool" if even else "lines"}
@@ -101,7 +101,7 @@ def _given(model, names):
 
 
 def _factorizations(domains, grid, how, pool, given):
-    """Return fitted models without pseudo-labels, and how parameters were found."""
+    """Return fitted models without pseudo-labels, and their selections."""
     data = domains.X, domains.y
     alone, semi = SupervisedNMF(**given), SemiSupervisedNMF(**given)
     selections = {
@@ -121,7 +121,7 @@ def _factorizations(domains, grid, how, pool, given):
 
 
 def _pseudo_labelled(domains, pool, given):
-    """Return fitted models with pseudo-labels, and how thresholds were found."""
+    """Return fitted models with pseudo-labels, and their selections."""
     data = domains.X, domains.y
     models, selections = {}, {}
     for name, grid, rule in (
@@ -139,7 +139,7 @@ def _pseudo_labelled(domains, pool, given):
 
 
 def judged(name, model, domains, classes=None):
-    """Return how a fitted model does in each domain, a row each.
+    """Return the scores of a fitted model, one row per domain.
 
     Parameters
     ----------
@@ -147,20 +147,20 @@ def judged(name, model, domains, classes=None):
     model : classifier
     domains : Domains
     classes : list, optional
-        Over which F1 is averaged; by default those of the fit.
+        Classes over which F1 is averaged; by default those of the fit.
 
     Returns
     -------
     DataFrame
         `method`, `domain`, `macro_f1`, `accuracy`, `stability`; `recovery`, the mean
-        over planted signatures of the cosine of the one that is most like it;
-        `n_pseudo` labelled per run, the share of them that is right,
-        `pseudo_precision`, and `mean_prob`, the mean of the largest probability.
+        cosine of planted signatures with their best matches; `n_pseudo`, pseudo-labels
+        per run; `pseudo_precision`, the share of these that is correct; `mean_prob`,
+        the mean of the largest probability.
     """
     rows = []
     labels = model.classes_ if classes is None else classes
     for domain, (X, y) in domains.tests.items():
-        with warnings.catch_warnings():  # that patients are unlike: what is measured
+        with warnings.catch_warnings():  # a misfit to patients is expected here
             warnings.simplefilter("ignore", UserWarning)
             P = _probabilities(model, X, domain)
         guess = model.classes_[P.argmax(axis=1)]
@@ -204,18 +204,18 @@ def _pseudo_facts(model, domains):
 
 
 class DomainLogistic:
-    """Logistic regression of features, each domain's taken from its own mean if asked.
+    """Logistic regression on features, optionally centred within each domain.
 
-    scikit-learn's, on features in standard units of the labelled samples, its penalty
-    chosen by cross-validation on them. `aligned` takes the mean of the pool, not of
-    the labelled samples, off those of patients: what all patients have more of then
-    speaks for no class. That is right where classes are about as common in the two
+    scikit-learn's, on features standardised by the labelled samples, with the penalty
+    chosen by cross-validation on them. `aligned` centres patients on the mean of the
+    pool, not of the labelled samples, so that an excess common to all patients counts
+    for no class. That is right where class frequencies are about the same in the two
     domains, and wrong elsewhere.
 
     Parameters
     ----------
     features : callable
-        Counts to features, such as ``to_profiles`` or the `transform` of a fit.
+        Maps counts to features, such as ``to_profiles`` or the `transform` of a fit.
     aligned : bool, default=False
     """
 

@@ -1,4 +1,4 @@
-"""Pictures of catalogues, signatures and exposures: tables and an `ax` in, `ax` out."""
+"""Plots of catalogues, signatures and exposures: tables and an `ax` in, `ax` out."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from latentomics.signatures.channels import (
     trinucleotide,
 )
 
-# The field's colours; strips name the class too, for prints in grey
+# The field's colours; strips also name the class, for greyscale prints
 CLASS_COLORS = dict(
     zip(
         CLASSES,
@@ -20,8 +20,8 @@ CLASS_COLORS = dict(
     )
 )
 PER_CLASS = 16
-STRIP = 0.09  # height of the strips, of the height of the axes
-# told apart by colour-blind readers, light and dark in turn; hatched from the ninth on
+STRIP = 0.09  # height of the strips, as a share of the height of the axes
+# safe for colour-blind readers, light and dark in turn; hatched from the ninth on
 PALETTE = (
     *(style.BLUE, style.ORANGE, style.GREEN, style.SKY),
     *(style.RED, style.YELLOW, style.NAVY, style.PINK),
@@ -32,15 +32,15 @@ HATCHES = ("", "///", "...")
 def plot_channels(ax, values, *, contexts=False, title=""):
     """Draw the 96 channels of one sample or signature, a bar each.
 
-    A strip over each class of substitutions has the class's colour and name, and its
-    sum: a percentage where all 96 sum to 1, otherwise a number.
+    A strip above each substitution class shows its colour, name and sum: a percentage
+    if all 96 channels sum to 1, otherwise a number.
 
     Parameters
     ----------
     values : Series of shape (96,)
         Aligned by name; shares or numbers of mutations.
     contexts : bool, default=False
-        Whether to write the trinucleotide under each bar, small.
+        Whether to write the trinucleotide under each bar, in small print.
     title : str
     """
     frame = pd.DataFrame([values.to_numpy()], [title or "values"], values.index)
@@ -64,7 +64,7 @@ def plot_channels(ax, values, *, contexts=False, title=""):
 
 
 def _strip(ax, number, change, told):
-    """Draw the strip of one class over the axes."""
+    """Draw the strip of one class above the axes."""
     left = number * PER_CLASS - 0.4
     across = ax.get_xaxis_transform()  # x in bars, y in heights of the axes
     ax.fill_between(
@@ -98,7 +98,7 @@ def plot_similarity(ax, cosines, *, write_from=0.8):
         As :func:`latentomics.signatures.similarity.similarity` returns it; choose
         columns with ``match_columns``.
     write_from : float, default=0.8
-        Cosines from here on are written into their cells.
+        Cosines of at least this are written into their cells.
 
     Returns
     -------
@@ -118,14 +118,14 @@ def plot_similarity(ax, cosines, *, write_from=0.8):
 
 
 def plot_exposures(ax, exposures, *, groups=None):
-    """Draw how much of each signature each sample holds, stacked bars of height 1.
+    """Draw the exposures of each sample as a stacked bar of height 1.
 
-    Samples are sorted within their group by the signature that is largest in it.
+    Within a group, samples are sorted by the signature with the largest mean in it.
 
     Parameters
     ----------
     exposures : DataFrame of shape (n_samples, n_signatures)
-        Not negative; each row is scaled to sum 1, one of zeros stays empty.
+        Non-negative; each row is scaled to sum to 1, a row of zeros stays empty.
     groups : Series of shape (n_samples,), optional
         Drawn side by side in the order of their first sample, named below.
     """
@@ -152,7 +152,7 @@ def plot_exposures(ax, exposures, *, groups=None):
 
 
 def _sorted(block):
-    """Return samples by the signature that is the largest in their group."""
+    """Return samples sorted by the signature with the largest mean in their group."""
     return block.sort_values(block.mean().idxmax(), ascending=False, kind="stable")
 
 
@@ -167,7 +167,7 @@ def plot_selection(ax, table, *, chosen=None, least=None):
     chosen : int, optional
         Marked with a grey band.
     least : float, optional
-        Stability below which none is chosen, a dotted line.
+        Smallest stability accepted, drawn as a dotted line.
     """
     looks = {
         "stability": {"color": style.BLUE, "marker": "o", "ls": "-"},
@@ -189,7 +189,7 @@ def plot_selection(ax, table, *, chosen=None, least=None):
 
 
 def plot_front(ax, table, *, chosen=None, least=None):
-    """Draw the points of a grid by stability and surprise, joining the Pareto front.
+    """Draw the points of a grid by stability and log loss, joining the Pareto front.
 
     Parameters
     ----------
@@ -197,9 +197,9 @@ def plot_front(ax, table, *, chosen=None, least=None):
         With `stability`, `log_loss` (nats) and `front`, as that of
         :class:`latentomics.signatures.selection.Selection`.
     chosen : label, optional
-        Row of the point that was chosen, ringed.
+        Row of the point that was chosen, circled.
     least : float, optional
-        Stability below which none is chosen, a dotted line.
+        Smallest stability accepted, drawn as a dotted line.
     """
     front = table[table["front"]].sort_values("stability", kind="stable")
     ax.plot(table["stability"], table["log_loss"], "o", color="0.6", ms=4)
@@ -215,10 +215,10 @@ def plot_front(ax, table, *, chosen=None, least=None):
 
 
 def plot_reliability(ax, table, *, label=None, color=style.BLUE):
-    """Draw how often predictions came true against how sure they were.
+    """Draw how often predictions came true against their confidence.
 
-    On the dashed diagonal a model is calibrated; above it is too modest, below too
-    sure. Bars are 95% intervals, and the area of a point grows with its predictions.
+    On the dashed diagonal a model is calibrated; above it is underconfident, below it
+    overconfident. Bars are 95% intervals; larger points hold more predictions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Made cell lines and patients that share mutational processes, truth attached."""
+"""Simulated cell lines and patients that share mutational processes, with the truth."""
 
 from dataclasses import dataclass
 
@@ -13,24 +13,24 @@ from latentomics.base import (
 )
 from latentomics.signatures.channels import align_channels, to_profiles
 
-# process that makes the class -> another one like it that patients have besides
+# process that defines the class -> a similar one that patients have in addition
 SISTERS = {"SBS2": "SBS13", "SBS4": "SBS29", "SBS7a": "SBS7b", "SBS44": "SBS6"}
-CULTURE = "SBS18"  # oxygen, of cells that grow in a dish
-AGEING = ("SBS1", "SBS5")  # clocks that tick in every tissue
+CULTURE = "SBS18"  # oxidative damage in cell culture
+AGEING = ("SBS1", "SBS5")  # clock-like in every tissue
 PROCESSES = (*SISTERS, *SISTERS.values(), CULTURE, *AGEING)
-CLOCK = 0.6  # greatest share of SBS1 in the background of a patient
-CLOCK_SHAPE = 4.0  # of the beta distribution from 0 to that
-LINE_SPREAD, PATIENT_SPREAD = 0.5, 0.6  # of the natural log of the depth
+CLOCK = 0.6  # largest share of SBS1 in the background of a patient
+CLOCK_SHAPE = 4.0  # of the beta distribution from 0 to CLOCK
+LINE_SPREAD, PATIENT_SPREAD = 0.5, 0.6  # standard deviation of ln(depth)
 LEAST = 20  # mutations in a sample
-# What the ancestry filter took from 929 real cell lines, as a mix of two signatures:
+# What the ancestry filter removed from 929 real cell lines, as a mix of two signatures:
 # non-negative least squares on the exome's SBS1 and SBS5 gives these shares, and a
-# cosine of .98 with all that was taken. A test recomputes both.
+# cosine of .98 with all that was removed. A test recomputes both.
 GERMLINE = {"SBS1": 0.14, "SBS5": 0.86}
 
 
 @dataclass(frozen=True)
 class MadeSamples:
-    """Samples of one domain; what a method may see is `counts`, perhaps `labels`."""
+    """Samples of one domain; a method may see `counts`, perhaps `labels`."""
 
     counts: pd.DataFrame  # samples x 96, whole numbers
     labels: pd.Series  # sample -> class, the name of its signature
@@ -40,7 +40,7 @@ class MadeSamples:
 
 @dataclass(frozen=True)
 class PlantedDomains:
-    """Two made domains: labelled cell lines, and patients whose labels are hidden."""
+    """Two simulated domains: labelled cell lines, patients with hidden labels."""
 
     train: MadeSamples  # cell lines to learn from
     test: MadeSamples  # cell lines of other parents
@@ -63,32 +63,31 @@ def planted_domains(
     depth=300,
     random_state=0,
 ):
-    r"""Make cell lines and patients with the same four processes, unlike otherwise.
+    r"""Simulate cell lines and patients that share four processes but differ otherwise.
 
     .. math::
         \text{line:}\; (1 - a) s_k + a\, s_{18}, \qquad
         \text{patient:}\; (1 - b) \big[(1 - \delta) s_k + \delta s_{k'}\big]
             + b \big[r s_1 + (1 - r) s_5\big]
 
-    (book: ``eq-planted-domains``). Class k is one of SBS2, SBS4, SBS7a and SBS44. A
-    line adds what grows in the dish, SBS18. A patient has a sister of the signature
-    besides (SBS13, SBS29, SBS7b, SBS6), and most mutations are of age, SBS1 and
-    SBS5. Lines of one parent have the same a and differ by chance alone. Counts
-    are multinomial; depths are log-normal.
+    (book: ``eq-planted-domains``). Class k is one of SBS2, SBS4, SBS7a and SBS44.
+    Lines also have the signature of cell culture, SBS18. Patients also have a sister
+    of the class signature (SBS13, SBS29, SBS7b, SBS6), and most of their mutations are
+    due to ageing, SBS1 and SBS5. Lines of one parent have the same a and differ by
+    chance alone. Counts are multinomial; depths are log-normal.
 
-    The germline dial adds to every line variants it was born with: Poisson counts of
-    one spectrum, as many in each line as in the others on average. The somatic
-    counts are the same at every setting of the dial.
+    `germline` adds inherited variants to every line: Poisson counts of one spectrum,
+    with the same mean in all lines. The somatic counts do not depend on it.
 
     Parameters
     ----------
     signatures : DataFrame of shape (n_signatures, 96)
         With the eleven rows named above, as ``load("cosmic_sbs")``; channels are
-        aligned by name, rows scaled to sum 1.
+        aligned by name, rows scaled to sum to 1.
     n_lines, n_patients : int, default=60, 60
-        Of each class, in each of the two parts.
+        Samples of each class, in each of the two parts.
     n_parents : int, default=10
-        Parent lines of a class. Train and test have different parents.
+        Parent lines per class. Train and test have different parents.
     culture : (float, float), default=(0.2, 0.6)
         Lowest and highest share a of SBS18.
     background : (float, float), default=(0.75, 0.95)
@@ -100,7 +99,7 @@ def planted_domains(
         below 1. In the real lines it was .87 (median) before filtering.
     residue : Series of shape (96,), optional
         Spectrum of the inherited variants, by channel. By default 14% SBS1 and 86%
-        SBS5, a fit to what the ancestry filter took from the real lines.
+        SBS5, a fit to what the ancestry filter removed from the real lines.
     depth : float, default=300
         Median number of somatic mutations in a sample; at least 20 are drawn.
     random_state : int, default=0
@@ -111,10 +110,10 @@ def planted_domains(
 
     Notes
     -----
-    The default residue is also what the patients' background is made of. At the
-    default background a turned-up dial therefore makes lines *more* like patients,
+    The default residue has the same signatures as the patients' background. At the
+    default background, a larger `germline` therefore makes lines *more* like patients,
     and a classifier of the raw channels gains in patients what it loses in lines.
-    For a residue that is foreign to both domains, give another `residue`.
+    For inherited variants unlike both domains, pass another `residue`.
 
     Raises
     ------
@@ -165,7 +164,7 @@ def _check_shares(**shares):
 
 
 def _processes(signatures, residue):
-    """Return the processes x 96, those of the dataset and the germline's spectrum."""
+    """Return processes x 96: the simulated ones and the germline spectrum."""
     S = align_channels(signatures, "signatures")
     missing = [name for name in PROCESSES if name not in S.index]
     if missing:
@@ -210,10 +209,10 @@ def _patients(rng, part, n, background, sister, depth, S):
 
 
 def _drawn(rng, E, labels, parents, depth, spread, S):
-    """Draw depths and counts of samples whose exposures are known."""
+    """Draw depths and counts of samples with known exposures."""
     depths = np.maximum(rng.lognormal(np.log(depth), spread, len(E)), LEAST)
     check_depth(depths, depth)
-    p = to_profiles(E.to_numpy() @ S.to_numpy())  # of sum 1 to the last digit
+    p = to_profiles(E.to_numpy() @ S.to_numpy())  # sums to 1 to the last digit
     counts = rng.multinomial(depths.astype(int), p)
     return MadeSamples(
         counts=pd.DataFrame(counts, E.index, S.columns),
