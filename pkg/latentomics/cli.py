@@ -1,4 +1,4 @@
-"""The command ``latentomics``: a thin door to `rerun` and `data`."""
+"""The command ``latentomics``, a thin layer over `rerun` and `data`."""
 
 import sys
 
@@ -10,7 +10,7 @@ EXTRA_OF = dict.fromkeys(RERUN.split(), "rerun") | {"pooch": "data", "rdata": "d
 
 
 def main():
-    """Run the command line; an error is one sentence and a non-zero exit."""
+    """Run the command line; on error, print one sentence and exit non-zero."""
     try:
         from latentomics.rerun.commands import app
 

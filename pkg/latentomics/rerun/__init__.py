@@ -1,8 +1,8 @@
-"""Notebooks with new parameters: their reports, runs and results.
+"""Rerun notebooks with new parameters: reports, runs and results.
 
 A notebook imports only `report` and `report_table`, so nothing heavy is loaded here;
-the machinery that runs notebooks lives in the modules beside and is used through the
-command ``latentomics``.
+the code that runs notebooks is in the other modules and is used through the command
+``latentomics``.
 """
 
 from latentomics.rerun.report import report, report_table

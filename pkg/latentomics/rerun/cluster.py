@@ -11,7 +11,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 @contextmanager
 def open_client(*, workers=None, scheduler=None, slurm=None):
-    """Give a Dask client, and close what was started for it.
+    """Yield a Dask client, and close what was started for it.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def open_client(*, workers=None, scheduler=None, slurm=None):
     Raises
     ------
     ValueError
-        If more than one of the three is given, or one of them makes no sense.
+        If more than one of the three is given, or one of them is invalid.
     """
     from dask.distributed import Client
 
@@ -53,7 +53,7 @@ def _connect(address):
 
 
 def local_cluster(workers=None):
-    """Start single-threaded worker processes here, one per core unless told."""
+    """Start single-threaded worker processes here, one per core by default."""
     from dask.distributed import LocalCluster
 
     if workers is not None and workers < 1:
@@ -66,7 +66,7 @@ def local_cluster(workers=None):
         dashboard_address="127.0.0.1:0",
         memory_limit=0,  # the work happens in kernels, which Dask does not see
         env=ONE_THREAD,
-        silence_logs=logging.ERROR,  # a slow goodbye of a worker is no news
+        silence_logs=logging.ERROR,  # a worker that is slow to close is no error
     )
 
 
@@ -88,7 +88,7 @@ def slurm_cluster(profile):
 
 
 def read_profile(path):
-    """Read a SLURM profile and check what every one of them needs."""
+    """Read a SLURM profile and check its required settings."""
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no SLURM profile {path}")

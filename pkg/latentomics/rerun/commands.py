@@ -1,4 +1,4 @@
-"""What ``latentomics`` can do; each command is a few lines over the modules beside.
+"""The commands of ``latentomics``; each is a few lines over the other modules.
 
 Heavy modules are imported inside the commands, so that ``--help`` answers at once.
 """
@@ -139,9 +139,9 @@ def restamp(
     ] = "",
     cell_timeout: CellTimeout = 3600,
 ):
-    """Run a part of a stored table again; renew its stamp if the numbers agree.
+    """Rerun a part of a stored table; renew its stamp if the numbers agree.
 
-    Only the cells that the tables of the notebook need are run.
+    Only the cells up to the notebook's last table are run.
     """
     from latentomics.rerun.notebook import find_folder, open_notebook
     from latentomics.rerun.parameters import points

@@ -23,7 +23,7 @@ class Page:
 
 
 def execute_all(notebooks, client, *, cell_timeout):
-    """Execute `notebooks` with their defaults, in parallel, outputs in place.
+    """Execute `notebooks` with their defaults, in parallel; store outputs in place.
 
     A notebook whose real data can be neither found nor downloaded keeps its stored
     outputs; so does one that fails.
@@ -73,11 +73,11 @@ def execute_page(page, cell_timeout):
 
 
 def absent_files(datasets):
-    """Map those of `datasets` that cannot be had to their absent files.
+    """Map those of `datasets` that are unavailable to their absent files.
 
     Every file is looked for, and downloaded, once.
     """
-    if not datasets:  # made data needs no data extra
+    if not datasets:  # simulated data need no data extra
         return {}
     from latentomics.data import DataUnavailable, fetch, requires
 

@@ -1,4 +1,4 @@
-"""Metrics and tables out of the output metadata of an executed notebook."""
+"""Metrics and tables from the output metadata of an executed notebook."""
 
 from latentomics.rerun.notebook import code_cells
 from latentomics.rerun.report import NAMESPACE

@@ -1,42 +1,42 @@
-"""The files that the values of a run name: found, anchored, hashed by their content."""
+"""The files named by the values of a run: found, made absolute, hashed by content."""
 
 import hashlib
 import os
 import re
 from pathlib import Path
 
-WORDS = ("device", "scale", "save")  # these never name what a notebook reads
+WORDS = ("device", "scale", "save")  # these never name an input
 # https://a.org, file:/a, zip::s3://a, but not C:/a
 URL = re.compile(r"(?i)[a-z][a-z0-9+.:-]+:/|(https?|ftp|file):")
 
 
 def inputs(values, defaults, folder):
-    """Return values with their paths anchored, and the hashes of what they name.
+    """Return values with absolute paths, and the hashes of the files they name.
 
     Parameters
     ----------
     values, defaults : dict
-        What was typed in the shell, and what the notebook says.
+        Values typed in the shell, and the notebook's own.
     folder : Path
-        Where the notebook lies and its kernel starts.
+        Folder of the notebook, where its kernel starts.
 
     Returns
     -------
     values : dict
-        A text that names a file is its absolute path: it is looked for in the shell's
-        folder, then beside the notebook, with `~` for the home folder. So is one that
-        names a folder, unless it is a bare word, which may only be a word. `save`, the
-        file that a notebook writes, is anchored in the shell's folder.
+        A string that names a file becomes its absolute path: it is looked for in the
+        shell's folder, then beside the notebook, with `~` for the home folder. So does
+        a string that names a folder, unless it is a bare word, which may not be a path.
+        `save`, the file that a notebook writes, is relative to the shell's folder.
     hashes : dict
-        By absolute path, also of what the defaults name, which is looked for beside
-        the notebook alone. Of a folder, all files in it and behind its links count.
+        By absolute path. Files named by defaults are included, and looked for beside
+        the notebook only. The hash of a folder covers all files in it, links followed.
 
     Raises
     ------
     ValueError
-        If a value is a URL, or names what cannot be read as a file or a folder: a run
-        whose input cannot be hashed cannot be told from one with other input. If it is
-        a bare word and a folder in the shell's folder, and also names something else
+        If a value is a URL, or names something that cannot be read as a file or folder:
+        a run whose input cannot be hashed cannot be told from one with other input.
+        Also if a bare word names a folder in the shell's folder and something else
         beside the notebook.
     """
     anchored, hashes = dict(values), {}
@@ -63,7 +63,7 @@ def inputs(values, defaults, folder):
 
 
 def _found(value, folders):
-    """Return what a text names in the first of some folders that has it, or None."""
+    """Return the path named by a text in the first folder that has it, or None."""
     if not any(character.isalnum() for character in value):  # "", ".", "/", ...
         return None
     paths = [Path(folder, os.path.expanduser(value)) for folder in folders]
@@ -71,18 +71,18 @@ def _found(value, folders):
 
 
 def _same(value, path, default, folder):
-    """Say whether a text means the same to the notebook as it stands."""
+    """Say whether the notebook can use a text unchanged."""
     beside = value == default and path == Path(folder, value).resolve()
     return beside or _is_bare_folder(value, path)
 
 
 def _is_bare_folder(value, path):
-    """Say whether a text that names a folder may only be a word."""
+    """Say whether a text that names a folder may be an ordinary word."""
     return not re.search(r"[./~\\]", value) and path.is_dir()
 
 
 def _check_folder(name, value, path, folder):
-    """Refuse a word for a folder that is another one to the notebook."""
+    """Refuse a bare word that names something else beside the notebook."""
     beside = Path(folder, value).resolve()
     if _is_bare_folder(value, path) and beside.exists() and beside != path:
         raise ValueError(
@@ -105,7 +105,7 @@ def _hash(path, name):
 
 
 def _files(folder):
-    """List the files of a folder with their hashes, and where links go round."""
+    """List the files of a folder with their hashes, and links to folders seen."""
     lines, first = [], {}
     for here, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
         folders.sort()  # in place: the order in which they are walked

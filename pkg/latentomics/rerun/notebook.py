@@ -1,4 +1,4 @@
-"""Notebooks as files: finding them, reading them, and writing the same bytes twice."""
+"""Notebooks as files: finding, reading and writing them reproducibly."""
 
 import re
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import nbformat
 from latentomics.rerun.parameters import read_cell
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-KEPT = ("tags", "mystnb", "latentomics")  # cell metadata that somebody reads
-DIGITS = 6  # of what cells report to machines; the others depend on the processor
+KEPT = ("tags", "mystnb", "latentomics")  # cell metadata in use
+DIGITS = 6  # significant digits of reported numbers; others depend on the processor
 DECIMAL = re.compile(r"(?<![^,\n])-?\d+(\.\d+)?([eE][-+]?\d+)?(?![^,\n])")
 STREAMS = ("stdout", "stderr")
 
@@ -25,7 +25,7 @@ class Notebook:
 
     @property
     def name(self):
-        """``24-cross-study`` of ``notebooks/24-cross-study.md``."""
+        """``24-cross-study`` for ``notebooks/24-cross-study.md``."""
         return self.path.stem
 
     @property
@@ -60,7 +60,7 @@ class Notebook:
         Raises
         ------
         ValueError
-            If there is not exactly one such cell, or a line of it is no scalar.
+            If there is not exactly one such cell, or a line of it is not a scalar.
         """
         cells = [
             c
@@ -94,7 +94,7 @@ def all_notebooks(folder):
 
 
 def open_notebook(name):
-    """Return the notebook at a path, or the one so named in the nearest folder."""
+    """Return the notebook at a path, or the one of that name in the nearest folder."""
     path = Path(name)
     if path.suffix in (".md", ".ipynb"):
         if not path.is_file():
@@ -107,11 +107,11 @@ def open_notebook(name):
 
 
 def clean(nb, stem):
-    """Drop from `nb` all that differs between two equal runs; return it.
+    """Drop from `nb` everything that differs between identical runs; return it.
 
-    Timings, versions and random ids go; the streams of a cell are merged, since how
-    they are cut into pieces depends on the clock; what cells report to machines is
-    rounded to six digits.
+    Timings, versions and random ids are dropped; the streams of a cell are merged,
+    since how they are split depends on timing; reported metrics and tables are rounded
+    to six digits.
     """
     kept = {"kernelspec": dict(KERNEL)}
     if "latentomics" in nb.metadata:
@@ -161,7 +161,7 @@ def merge_streams(outputs):
 
 
 def write(nb, path):
-    """Write `nb` to `path` unless it holds these bytes already; say whether it did."""
+    """Write `nb` to `path` unless the file is the same; say whether it was written."""
     text = nbformat.writes(nb) + "\n"
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return False
@@ -170,7 +170,7 @@ def write(nb, path):
 
 
 def _drop_stale(nb, known):
-    """Clear the outputs that jupytext kept by place although the code is another."""
+    """Clear outputs that jupytext kept by position although the code has changed."""
     for cell in code_cells(nb):
         if cell.source not in known:
             cell.outputs, cell.execution_count = [], None
@@ -179,8 +179,8 @@ def _drop_stale(nb, known):
 def sync(notebook):
     """Bring the ``.ipynb`` beside a text notebook up to date, keeping valid outputs.
 
-    An output stays as long as the code of its cell does; returns whether the file
-    changed. Never looks at modification times, which git does not keep.
+    Outputs are kept while the code of their cell is unchanged; returns whether the file
+    changed. Ignores modification times, which git does not keep.
     """
     target = notebook.path.with_suffix(".ipynb")
     fresh = jupytext.read(notebook.path, fmt="md:myst")

@@ -1,4 +1,4 @@
-"""The HTML page of a run, made to be read without network."""
+"""The HTML page of a run, readable without a network."""
 
 import copy
 import html
@@ -36,7 +36,7 @@ def to_html(nb, title, folder):
     nb : NotebookNode
     title : str
     folder : path
-        What the pictures named in its text are relative to; they are embedded.
+        Base of the relative paths of pictures in the text, which are embedded.
     """
     import jinja2
     from nbconvert import HTMLExporter

@@ -22,7 +22,7 @@ class Parameter:
     comment: str
 
     def read(self, text):
-        """Turn the words typed after ``-p name=`` into a value of this type."""
+        """Convert the text typed after ``-p name=`` to a value of this type."""
         try:
             value = (
                 TRUTH[text.lower()] if self.kind == "bool" else KINDS[self.kind](text)
@@ -89,7 +89,7 @@ def lookup(parameters, name, notebook):
 
 
 def split_pair(text, option):
-    """Split ``name=value``; only the first ``=`` counts, and no space around either."""
+    """Split ``name=value`` at the first ``=``, and strip the spaces around both."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ValueError(f"{option} takes name=value; got {text!r}")
@@ -108,7 +108,7 @@ def points(parameters, notebook, assigned=(), grid=()):
     ----------
     parameters : list of Parameter
     notebook : str
-        Its name, for the messages.
+        Its name, for error messages.
     assigned : iterable of str
         ``name=value``, the same at every point.
     grid : iterable of str

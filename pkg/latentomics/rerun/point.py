@@ -1,4 +1,4 @@
-"""What a run is made from, and the name that follows from it."""
+"""The inputs of a run, and the name derived from them."""
 
 import hashlib
 import json
@@ -13,19 +13,19 @@ from latentomics.rerun.source import source_hash
 
 @dataclass(frozen=True)
 class Point:
-    """One notebook with one set of values; plain data, so that it travels to a worker.
+    """One notebook with one set of values, as plain data to send to a worker.
 
     Attributes
     ----------
     notebook, title : str
     cells : str
-        The notebook as JSON, taken once, so that an edit cannot split a sweep.
+        The notebook as JSON, read once, so that an edit cannot split a sweep.
     folder : str
         Where its kernel starts.
     changed, parameters : dict
         The values that differ from the defaults, and all of them.
     made_from : dict
-        What a result depends on besides: version, hashes of notebook, code and data.
+        What else a result depends on: version, hashes of notebook, code and data.
     """
 
     notebook: str
@@ -38,12 +38,12 @@ class Point:
 
     @property
     def key(self):
-        """The name of the run's folder: equal if nothing that matters differs."""
+        """The name of the run's folder: a hash of all that the result depends on."""
         text = json.dumps(self.describe(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def describe(self):
-        """Return what ``params.json`` says."""
+        """Return the content of ``params.json``."""
         named = {"notebook": self.notebook, "parameters": self.parameters}
         return named | self.made_from
 
@@ -54,7 +54,7 @@ def plan(notebook, values=None):
     Raises
     ------
     ValueError
-        If a value names what cannot be hashed, as :func:`inputs` says.
+        If a value names an input that cannot be hashed, see :func:`inputs`.
     """
     defaults = {p.name: p.default for p in notebook.parameters}
     values, hashes = inputs(values or {}, defaults, notebook.folder)

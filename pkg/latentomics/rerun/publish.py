@@ -1,4 +1,4 @@
-"""Small tables of paper-size runs, kept in the book with where they came from."""
+"""Small tables of paper-size runs, kept in the book with their provenance."""
 
 import io
 import json
@@ -16,10 +16,10 @@ def publish(folders, notebook, results):
     Parameters
     ----------
     folders : list of Path
-        Finished runs of one notebook, for instance one per seed. Their tables are put
-        below each other; parameters that differ become columns.
+        Finished runs of one notebook, for instance one per seed. Their tables are
+        concatenated; parameters that differ become columns.
     notebook : Notebook
-        As it is now: runs of an older source are refused.
+        In its current state: runs of an older source are refused.
     results : Path
         ``book/results`` of the project.
 
@@ -49,12 +49,12 @@ def fits(stamp, notebook):
 
 
 def notebook_of(folder):
-    """Name the notebook whose finished run `folder` is."""
+    """Return the name of the notebook behind a finished run."""
     return read_run(Path(folder))["notebook"]
 
 
 def read_run(folder):
-    """Return what a finished run says of itself, with its tables as text by name."""
+    """Return the record of a finished run, with its tables as text by name."""
     if not is_whole(folder):
         raise ValueError(f"{folder} is no finished run")
     params, found = (
@@ -69,12 +69,12 @@ def read_run(folder):
 
 
 def read_stamp(results, table):
-    """Return what the JSON beside a table of `results` says of where it came from.
+    """Return the provenance of a table of `results`, from the JSON beside it.
 
     Raises
     ------
     ValueError
-        If there is no such table; the message names those there are.
+        If there is no such table; the message lists those that exist.
     """
     stamps = {path.stem: path for path in sorted(Path(results).glob("*.json"))}
     if table not in stamps:

@@ -1,4 +1,4 @@
-"""What a notebook says to machines: metrics and tables in its output metadata."""
+"""Machine-readable metrics and tables in the output metadata of a notebook."""
 
 import math
 import numbers
@@ -8,7 +8,7 @@ NAMESPACE = "latentomics"  # key of the output metadata, read back in rerun.harv
 
 
 def report(**metrics):
-    """Show `metrics` as a small table and leave them where a results table finds them.
+    """Show `metrics` as a small table and record them for the results table.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def report(**metrics):
 
 
 def report_table(name, table, *, decimals=3):
-    """Show `table` rounded and leave it, unrounded, for ``book/results/NAME.csv``.
+    """Show `table` rounded and record it, unrounded, for ``book/results/NAME.csv``.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def report_table(name, table, *, decimals=3):
     Raises
     ------
     ValueError
-        If `name` is not such a name, or `table` is no DataFrame with rows.
+        If `name` is not such a name, or `table` is not a DataFrame with rows.
     """
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(
             f"name must be lower-case letters, digits and underscores; got {name!r}"
         )
-    import pandas as pd  # not above: the command starts faster without it
+    import pandas as pd  # not at the top: the command starts faster without it
 
     if not isinstance(table, pd.DataFrame) or table.empty:
         kind = type(table).__name__

@@ -1,4 +1,4 @@
-"""Prove on a part of a stored table that the code of today still makes it."""
+"""Prove on a part of a stored table that the current code still reproduces it."""
 
 import io
 import json
@@ -12,11 +12,11 @@ import pandas as pd
 from latentomics.rerun.publish import read_run
 from latentomics.rerun.run import write_json
 
-CLOCKS = ("seconds",)  # columns that no two runs share
+CLOCKS = ("seconds",)  # columns that differ between any two runs
 WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 LOOSEST = 0.01  # a tolerance that still proves something
-SMALL = 1e-3  # of a column's largest number: smaller ones are measured against this
-FARTHEST = 3.0  # standard deviations of the seeds: farther off is no other draw
+SMALL = 1e-3  # of a column's largest number: smaller ones are compared relative to this
+FARTHEST = 3.0  # standard deviations over the seeds: the limit for noisy rows
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Comparison:
     difference: float  # largest, relative
     where: str  # column and row of it
     noisy_rows: int = 0
-    deviation: float = 0.0  # largest of those, in standard deviations of the seeds
+    deviation: float = 0.0  # largest of theirs, in standard deviations of the seeds
     noisy_where: str = ""
 
     def __str__(self):
@@ -48,24 +48,24 @@ class Comparison:
 def part_of(stamp, stated, known):
     """Return all parameters of the part of a stored table to run again.
 
-    One that the notebook no longer has is left out: whether it mattered, the numbers
-    show.
+    A parameter that the notebook no longer has is left out; the comparison shows
+    whether it mattered.
 
     Parameters
     ----------
     stamp : dict
-        What ``TABLE.json`` says.
+        Content of ``TABLE.json``.
     stated : dict
-        The values that single out the part: one of those stored for each parameter
-        that differs between the runs behind the table. Others may be given too.
+        Values that select the part: for each parameter that differs between the runs
+        behind the table, one of those stored. Others may be given too.
     known : sequence of str
         The parameters that the notebook has today.
 
     Raises
     ------
     ValueError
-        If such a parameter is not stated or gone, or the table has no runs with that
-        value.
+        If such a parameter is not stated or no longer exists, or the table has no runs
+        with that value.
     """
     values = dict(stamp["parameters"])
     for name in sorted(values.keys() - set(known)):
@@ -99,19 +99,19 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
     Parameters
     ----------
     folder : Path
-        The run of that part, made by the code of today.
+        The run of that part, made by the current code.
     stamp : dict
-        What the JSON beside one of the tables says.
+        Content of the JSON beside one of the tables.
     results : Path
         ``book/results`` of the project.
     tolerance : float from 0 to 0.01, default=0.0
-        Largest relative difference allowed in a column of numbers; those below a
-        thousandth of the column's largest are measured against that. 0 = to the last
-        digit. Whole numbers and words must be equal.
+        Largest relative difference allowed in a column of numbers; differences of those
+        below a thousandth of the column's largest are relative to that thousandth. 0 =
+        equal to the last digit. Whole numbers and words must be equal.
     noisy : dict of str to list of str, optional
-        Column -> cells of the rows whose fits turn rounding into another draw, as long
-        trainings do. Their numbers, whole ones too, may be 3 standard deviations off,
-        of the same row over the stored seeds.
+        Column -> cells of the rows whose fits amplify rounding, as long trainings do.
+        Their numbers, whole ones too, may differ by 3 standard deviations of the same
+        row over the stored seeds.
 
     Returns
     -------
@@ -120,8 +120,8 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
     Raises
     ------
     ValueError
-        If the run leaves other tables than are stored, a table has other rows, other
-        columns or other words, or a number differs by more than the tolerance.
+        If the run has other tables than those stored, a table has other rows, columns
+        or words, or a number differs by more than the tolerance.
     """
     if not 0 <= tolerance <= LOOSEST:
         raise ValueError(f"tolerance must be from 0 to {LOOSEST}; got {tolerance:g}")
@@ -137,7 +137,7 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
             f"{', '.join(stamps)}; got {', '.join(run['tables']) or 'none'}"
         )
     part = {
-        name: run["parameters"].get(name)  # None: there is no such parameter any more
+        name: run["parameters"].get(name)  # None: the parameter no longer exists
         for name, stored in stamp["parameters"].items()
         if isinstance(stored, list) or stored != run["parameters"].get(name)
     }
@@ -216,7 +216,7 @@ def _rows_of(table, part):
 
 
 def _largest(columns, sizes):
-    """Return the largest of the numbers of all columns, and where it stands."""
+    """Return the largest number of all columns, and its position."""
     size, where = 0.0, ""
     for column, found in zip(columns, sizes, strict=True):
         if found.max() > size:
@@ -225,9 +225,9 @@ def _largest(columns, sizes):
 
 
 def _apart(name, column, old, new, drawn):
-    """Return relative differences cell by cell; words and whole numbers are equal.
+    """Return relative differences cell by cell; words and whole numbers must be equal.
 
-    Those of rows that are `drawn` count as 0, but their words are equal, too.
+    In `drawn` rows, differences of numbers count as 0, but words must be equal too.
     """
     old, new = old.to_list(), new.to_list()
     numbers = [pd.to_numeric(pd.Series(x), errors="coerce") for x in (old, new)]
@@ -264,7 +264,7 @@ def _draws(of_all_seeds, n_rows, column, stored, fresh, drawn):
 
 
 def _same(cell, value):
-    """Whether the text of a cell stands for a value."""
+    """Say whether the text of a cell equals a value."""
     try:
         return float(cell) == float(value)
     except ValueError:

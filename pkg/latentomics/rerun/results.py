@@ -21,14 +21,14 @@ def collect(out):
     Returns
     -------
     DataFrame
-        Columns run, notebook, status, parameters, metrics, seconds, device, error.
+        Columns run, notebook, status, parameters, metrics, seconds, ran_on, error.
         A metric named like a parameter is called ``metric.NAME``.
     """
     out = Path(out)
     if not out.is_dir():
         raise ValueError(f"there is no folder of runs {out}")
     named = [f.parent for f in sorted(out.glob("*/params.json"))]
-    rows = [_row(folder) for folder in named if folder.name[0] != "."]  # not half done
+    rows = [_row(folder) for folder in named if folder.name[0] != "."]  # unfinished
     done = {row["run"] for row in rows if row["status"] == "done"}
     rows = [r for r in rows if r["status"] == "done" or r["run"] not in done]
     if not rows:

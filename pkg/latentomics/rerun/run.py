@@ -1,4 +1,4 @@
-"""Run one point: execute its notebook in a folder that gets its name when whole."""
+"""Run one point: execute its notebook in a folder that is renamed once complete."""
 
 import json
 import logging
@@ -35,18 +35,18 @@ def is_whole(folder):
 
 
 def _is_saved(point):
-    """Say whether the file that a run was to write is there, if there was to be one."""
+    """Say whether the file that a run was asked to save exists, if there was one."""
     saved = point.parameters.get("save")
     return not saved or Path(saved).exists()
 
 
 def run_point(point, out, cell_timeout):
-    """Run `point` into ``out/KEY`` and return its `Outcome`; never raises for a cell.
+    """Run `point` into ``out/KEY`` and return its `Outcome`, even if a cell fails.
 
     Everything is written under a hidden temporary name and renamed in one step, so a
-    folder named KEY is always whole, whenever the power fails. A failure leaves
-    ``KEY.failed`` with the reason, which the next call tries again. A run whose `save`
-    is gone is run again.
+    folder named KEY is always complete, even after a power failure. A failure leaves
+    ``KEY.failed`` with the reason, and the next call tries again. A run whose `save`
+    file is gone is repeated.
     """
     final = Path(out) / point.key
     if is_whole(final) and _is_saved(point):
@@ -72,7 +72,7 @@ def _fill(part, point, cell_timeout):
         cell_timeout=cell_timeout,
     )
     seconds = time.perf_counter() - start
-    metrics, tables = harvest(nb)  # before digits are cut off
+    metrics, tables = harvest(nb)  # before rounding
     nb = clean(nb, point.notebook)
     nbformat.write(nb, part / "notebook.ipynb")
     page = to_html(nb, point.title, point.folder)
@@ -92,12 +92,12 @@ def execute(cells, changed, *, folder, output, cell_timeout):
     ----------
     cells : str
     changed : dict
-        Handed to papermill as data: it writes literals, never code.
+        Passed to papermill as data: it writes literals, never code.
     folder : path
         Where the kernel starts.
     output : Path
-        Gets the notebook after every cell, also of one that fails; ``log.txt`` beside
-        it gets the time of every cell and what it printed.
+        The notebook is written here after every cell, even one that fails; ``log.txt``
+        beside it records the time and printed output of every cell.
     cell_timeout : int
         Seconds that one cell may take.
     """
@@ -119,7 +119,7 @@ def execute(cells, changed, *, folder, output, cell_timeout):
 
 
 def explain(error):
-    """Return what went wrong, with the cell it happened in where there is one."""
+    """Return the error as text, with the source of the failing cell if there is one."""
     if not hasattr(error, "ename"):
         return f"{type(error).__name__}: {error}".strip()
     return f"{error.ename}: {error.evalue}\n\nin the cell\n\n{error.source}"
@@ -165,7 +165,7 @@ def used_device(device):
 
 
 def write_json(path, content):
-    """Write `content` readably, in its own order."""
+    """Write `content` as indented JSON, keys in their own order."""
     text = json.dumps(content, indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
 

@@ -20,21 +20,21 @@ from latentomics.rerun.syntax import (
     parsed,
 )
 
-TABLE_OF_DATA = "LOADERS"  # names every loader, whoever needs it
+TABLE_OF_DATA = "LOADERS"  # names every loader, needed or not
 SILENT = {"ctx", "annotation", "returns", "type_comment", "kind"}  # compute nothing
 
 
 def source_hash(notebook):
     """Return the sha256 of the code cells of `notebook` and of all that they reach.
 
-    A function, class or constant of this package counts if a cell names it, or if
-    another that counts does; this is read from the syntax, nothing is run. It counts
-    by its own name and its syntax, not by its place: moving it, renaming its module,
-    and other docstrings, comments and type hints keep a stored result valid; another
-    line of arithmetic does not. What draws pictures (`plot`, modules of `figures`)
-    does not count, nor do the values in the parameters cell, which a stored result
-    states itself, nor what follows the last reported table. Of the data sets, the
-    loaders of those that the notebook declares count.
+    A function, class or constant of this package counts if a cell, or another
+    definition that counts, names it; this is read from the syntax, and nothing is run.
+    Its name and syntax are hashed, not its place: a stored result stays valid when code
+    moves, a module is renamed, or docstrings, comments and type hints change, but not
+    when a line of arithmetic does. Plotting code (`plot`, modules of `figures`) does
+    not count, nor do the values in the parameters cell, which a stored result states
+    itself, nor anything after the last reported table. Loaders count if the notebook
+    declares their data sets.
     """
     cells = until_last_table(code_cells(notebook.node))
     trees = [parsed(cell.source) for cell in cells]
@@ -81,7 +81,7 @@ def until_last_table(cells):
 
 
 def loaders(datasets):
-    """Return the dotted names of the functions that read `datasets`, and with what."""
+    """Return the dotted names of the loaders of `datasets`, and their arguments."""
     if not datasets:
         return [], []
     from latentomics.data.datasets import LOADERS
@@ -96,7 +96,7 @@ def loaders(datasets):
 
 
 def reached(targets):
-    """Return name and syntax of every definition that dotted names lead to, a set."""
+    """Return the set of names and syntax of all definitions that `targets` lead to."""
     todo, seen, found = list(targets), set(), set()
     while todo:
         target = todo.pop()
@@ -118,7 +118,7 @@ def reached(targets):
 
 
 def with_meanings(text, mentioned):
-    """Return syntax followed by which of several definitions of a name it means."""
+    """Return syntax followed by a hash of the definitions that its names refer to."""
     homes = [resolve(target) for target in mentioned]
     meant = [
         home.read(name)[0]
@@ -159,9 +159,9 @@ class Module:
 
 
 class Reader:
-    """Writes syntax in one form, and collects the names mentioned in it.
+    """Writes syntax in a canonical form, and collects the names mentioned in it.
 
-    Names are written as their definitions have them, without module or alias.
+    Names are written as in their definitions, without module or alias.
     """
 
     def __init__(self, imported):

@@ -1,4 +1,4 @@
-"""Many points at once on a Dask client; one bad point never stops the others."""
+"""Run many points at once on a Dask client; one failure never stops the others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Python source as syntax: without type hints and magics, and what its names bind."""
+"""Python source as syntax, without type hints and magics, and the names it binds."""
 
 import ast
 import importlib.util
@@ -11,7 +11,7 @@ MAGIC = re.compile(r"^([ \t]*)[%!](?!%).*$", re.MULTILINE)
 
 
 def chain(node):
-    """Return ["a", "b", "c"] of the expression ``a.b.c``, None of any other."""
+    """Return ["a", "b", "c"] for the expression ``a.b.c``, None for any other."""
     names = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -23,7 +23,7 @@ def bindings(statement):
     """Yield (name, statement) for each name that a top-level statement binds.
 
     ("", statement) if it binds none; nothing for docstrings and the package's own
-    imports. An import of two names is taken apart.
+    imports. An import of several names is split.
     """
     if isinstance(statement, IMPORTS):
         for alias in [] if own_imports(statement) else statement.names:
@@ -72,14 +72,14 @@ def own_imports(node):
 
 
 class Unread(ast.Module):
-    """A cell in another language than Python."""
+    """A cell in a language other than Python."""
 
 
 class Unhinted(ast.NodeTransformer):
-    """Takes out type hints, but for those of a class, which make fields."""
+    """Removes type hints, except those of a class, which define fields."""
 
     def visit_AnnAssign(self, node):  # noqa: N802 - the name that ast wants
-        """Return ``x = 1`` of ``x: int = 1``, nothing of ``x: int``."""
+        """Return ``x = 1`` for ``x: int = 1``, nothing for ``x: int``."""
         made = ast.Assign(targets=[node.target], value=node.value, type_comment=None)
         return node.value and ast.copy_location(made, node)
 
@@ -91,7 +91,7 @@ class Unhinted(ast.NodeTransformer):
         return node
 
     def visit_If(self, node):  # noqa: N802
-        """Return nothing of what is there for type checkers only."""
+        """Drop what is there for type checkers only."""
         names = chain(node.test) or [""]
         return None if names[-1] == "TYPE_CHECKING" else self.generic_visit(node)
 
