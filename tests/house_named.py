@@ -427,5 +427,4 @@ EXEMPT = {
     "sensing.labels_of": "reads labels by name",
     "sensing.read_batches": "pairs: see the test of batches",
     "sensing.whitened": CHECKED,
-    "sensing.with_variance": CHECKED,
 }

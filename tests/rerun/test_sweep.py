@@ -1,6 +1,7 @@
 """Many points: a bad one never stops the others, a killed sweep resumes."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +24,7 @@ def run_quickly(point, out, cell_timeout):
     fates = {3.0: lambda: os._exit(1), 4.0: lambda: 1 / 0}
     fates.get(point.parameters["lam"], lambda: None)()
     folder = Path(out) / point.key
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     write_json(folder / "params.json", point.describe())
     found = {"metrics": {}, "seconds": 0.1, "device": "cpu"}
     write_json(folder / "metrics.json", found)
@@ -56,6 +57,18 @@ def test_resumed_sweep_redoes_nothing(write_notebook, tmp_path, client, quick):
     assert [o.status for o in outcomes] == ["kept", "done"]
     again = (tmp_path / "runs" / first.key / "metrics.json").stat().st_mtime_ns
     assert again == stamp
+
+
+def test_a_run_whose_saved_file_is_gone_is_run_again(
+    write_notebook, tmp_path, client, quick
+):
+    saved, out = tmp_path / "new.csv", tmp_path / "runs"
+    point = plan(write_notebook("1"), {"lam": 2.0})
+    point = replace(point, parameters=point.parameters | {"save": str(saved)})
+    for _ in range(2):
+        assert sweep([point], out, client, cell_timeout=60)[0].status == "done"
+    saved.write_text("")
+    assert sweep([point], out, client, cell_timeout=60)[0].status == "kept"
 
 
 def test_same_point_twice_is_one_run(write_notebook, tmp_path, client, quick):

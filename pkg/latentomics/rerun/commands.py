@@ -88,10 +88,10 @@ def run(
 
 def _sweep(planned, out, cell_timeout, workers, scheduler, slurm):
     from latentomics.rerun.cluster import open_client
-    from latentomics.rerun.run import Outcome, is_whole
+    from latentomics.rerun.run import Outcome, is_kept
     from latentomics.rerun.sweep import sweep
 
-    if all(is_whole(out / point.key) for point in planned):
+    if all(is_kept(point, out) for point in planned):
         return [Outcome(point.key, "kept") for point in planned]
     with open_client(workers=workers, scheduler=scheduler, slurm=slurm) as client:
         typer.echo(f"dashboard: {client.dashboard_link}", err=True)

@@ -34,10 +34,13 @@ def is_whole(folder):
     return (folder / WHOLE).is_file()
 
 
-def _is_saved(point):
-    """Say whether the file that a run was asked to save exists, if there was one."""
+def is_kept(point, out):
+    """Say whether the run of `point` in `out` is finished and its `save` file exists.
+
+    A point without `save` needs no file.
+    """
     saved = point.parameters.get("save")
-    return not saved or Path(saved).exists()
+    return is_whole(Path(out) / point.key) and (not saved or Path(saved).exists())
 
 
 def run_point(point, out, cell_timeout):
@@ -49,7 +52,7 @@ def run_point(point, out, cell_timeout):
     file is gone is repeated.
     """
     final = Path(out) / point.key
-    if is_whole(final) and _is_saved(point):
+    if is_kept(point, out):
         return Outcome(point.key, "kept")
     part = Path(out) / f".{point.key}-{uuid.uuid4().hex}"
     part.mkdir(parents=True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from latentomics.rerun.page import copy_mathjax
-from latentomics.rerun.run import Outcome, is_whole, record_failure, run_point
+from latentomics.rerun.run import Outcome, is_kept, record_failure, run_point
 
 RETRIES = 2  # for lost workers; an error of the notebook itself would only repeat
 
@@ -25,7 +25,7 @@ def sweep(points, out, client, *, cell_timeout):
     points = {point.key: point for point in points}
     for folder in {point.folder for point in points.values()}:
         copy_mathjax(folder, out)
-    todo = [point for key, point in points.items() if not is_whole(out / key)]
+    todo = [point for point in points.values() if not is_kept(point, out)]
     outcomes = {key: Outcome(key, "kept") for key in points}
     for point, future in in_progress(client, run_point, todo, str(out), cell_timeout):
         if future.status == "finished":
