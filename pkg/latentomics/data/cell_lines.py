@@ -105,11 +105,12 @@ def cell_lines():
 
     Rows are named as in the response matrices: by DepMap id or, without one, by GDSC
     name (37 lines) or CCLE name (4 lines). So ``cell_lines.loc[auc.index]`` works for
-    any of them. Columns: `depmap_id`, `gdsc_name`, `ccle_name`, `name`, `tissue`,
+    all of them but CCLE's, which has a line, COLO677_LUNG, without annotation.
+    Columns: `depmap_id`, `gdsc_name`, `ccle_name`, `name`, `tissue`,
     `tissue_subtype`, `histology`, `histology_subtype`, `type`, `type_refined`,
     `tcga_code`, `pathology` (primary or metastasis), `sex`, `age` in years. Missing
-    where the source has nothing or "NS" (not specified); the tissue is then read from
-    the end of the CCLE name.
+    where the source has nothing or "NS" (not specified); the tissue is then read
+    from the end of the CCLE name.
     """
     ccle = _ccle()
     ids = gdsc_ids()

@@ -1,4 +1,4 @@
-"""Text files and spreadsheets as a plain grid: a list of lines, each of cells."""
+"""Text files and spreadsheets as a plain grid: line number -> its cells."""
 
 import csv
 import gzip

@@ -186,7 +186,7 @@ def check_grid(grid, *keys):
 
 
 def falling_fractions(points):
-    """Return the `fraction` of each point, checked to be positive and decreasing."""
+    """Return the `fraction` of each point, checked to be positive and never to rise."""
     fractions = [point["fraction"] for point in points]
     for fraction in fractions:
         check_positive(fraction=fraction)

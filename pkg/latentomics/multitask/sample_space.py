@@ -20,7 +20,7 @@ class SampleSpace:
 
     Weights of least squares with a penalty on their singular values lie in the span
     of the lines, :math:`W = Q A` (book: ``eq-sample-space``), and :math:`\|W\|_* =
-    \|A\|_*`; so r = rank(X) < n_samples coordinates replace n_features.
+    \|A\|_*`; so r coordinates, the rank of the centred X, replace n_features.
     """
 
     mean: torch.Tensor  # (p,), float64

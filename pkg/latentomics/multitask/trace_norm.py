@@ -35,9 +35,9 @@ class TraceNormRegressor(LinearRegressor):
     Parameters
     ----------
     lam : float, default=1.0
-        :math:`\lambda > 0`, in units of X times Y: subtracted from every singular value
-        of the correlation of features and responses. At or above `lam_max_`, W is 0. To
-        choose it, see :class:`PathSearch`.
+        :math:`\lambda > 0`, in units of X times Y: for orthonormal features, subtracted
+        from every singular value of :math:`X^\top Y`. At or above `lam_max_`, W is 0.
+        To choose it, see :class:`PathSearch`.
     solver : {"split", "fista", "sample_space", "paper"}, default="split"
         All converge to the same W. "split": ADMM with one factorisation for any pattern
         of gaps (book: ``eq-split-admm``). "fista": accelerated gradients. "paper": the

@@ -43,7 +43,7 @@ def rivals(
     ratios : sequence of float, default=(0.1, 0.5, 1.0)
         Values of `l1_ratio` for the elastic net.
     n_lams : int, default=50
-        For the trace norm and the elastic net; the hybrid takes a fifth.
+        For the trace norm and the elastic net; the hybrid takes a fifth, at least 3.
     random_state : int, default=0
         Seed of KBMTL.
     device : {"auto", "cpu", "cuda"}, default="auto"

@@ -1,4 +1,4 @@
-"""Figures of the weights of drugs: arrays and an `ax` in, the `ax` out."""
+"""Figures of the weights of drugs: arrays and an `ax` in."""
 
 import numpy as np
 from matplotlib.colors import to_hex

@@ -97,7 +97,7 @@ def planted_mechanisms(
     ------
     ValueError
         If an argument is out of the range above, there are more mechanisms than
-        drugs, or there are not more lines than modules and dense factors.
+        drugs, or the lines are not at least two more than modules and dense factors.
 
     References
     ----------
