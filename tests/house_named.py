@@ -392,7 +392,7 @@ EXEMPT_FILES = {
     "solvers.proximal": CHECKED,
     "signatures.blocks": CHECKED,
     "signatures.runs": CHECKED,
-    "signatures.pseudo": CHECKED,
+    "signatures.pseudo_label": CHECKED,
     "sensing.sparse_modules": CHECKED,
     "studies.denoise.experiments": "made sets, which are arrays",
 }

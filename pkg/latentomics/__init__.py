@@ -14,7 +14,15 @@ STUDIES = {  # modules that stood beside the estimators up to version 0.1
     "sensing": "conformal contenders experiments simulate theory",
     "signatures": "calibration domains experiments figures simulate",
 }
-MOVED = {
+RENAMED = {
+    "multitask.ridges": "multitask.ridge",
+    "multitask.split": "multitask.split_admm",
+    "multitask.splitters": "multitask.folds",
+    "signatures.literal": "signatures.published_updates",
+    "signatures.pseudo": "signatures.pseudo_label",
+    "signatures.tables": "signatures.catalogues",
+}
+MOVED = {f"latentomics.{old}": f"latentomics.{new}" for old, new in RENAMED.items()} | {
     f"latentomics.{part}.{move.partition(':')[0]}": (
         f"latentomics.studies.{part}.{move.rpartition(':')[2]}"
     )

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from latentomics.signatures.pseudo import draw_pseudo_labels, votes
+from latentomics.signatures.pseudo_label import draw_pseudo_labels, votes
 
 
 def literal_pools(P, free, threshold, rule="fixed"):

@@ -9,7 +9,7 @@ from latentomics.arrays import as_numpy
 from latentomics.signatures import PseudoLabelNMF, SemiSupervisedNMF
 from latentomics.signatures import pseudo_label as module
 from latentomics.signatures.labelled_nmf import class_weights
-from latentomics.signatures.pseudo import draw_pseudo_labels, votes
+from latentomics.signatures.pseudo_label import draw_pseudo_labels, votes
 from latentomics.signatures.refit import refit_exposures
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

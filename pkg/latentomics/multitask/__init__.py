@@ -2,12 +2,12 @@
 
 from .effects import DrugAndLineEffects, ResponseSoftImpute
 from .elastic_net import ElasticNetPerTask, elastic_net_grid
+from .folds import InductiveKFold, TransductiveKFold
 from .hybrid import TraceNormHybrid, hybrid_grid
 from .kbmtl import KBMTL
 from .nearest_drug import NearestDrug
 from .path_search import PathSearch
 from .ridge import RidgePerTask, ridge_grid
-from .splitters import InductiveKFold, TransductiveKFold
 from .task_groups import TaskGroups
 from .trace_norm import TraceNormRegressor, trace_norm_grid
 

@@ -14,7 +14,7 @@ from latentomics.base import (
 )
 from latentomics.multitask.problem import TraceNormProblem
 from latentomics.multitask.regressor import FeaturePath, check_grid, falling_fractions
-from latentomics.multitask.split import split_path
+from latentomics.multitask.split_admm import split_path
 from latentomics.multitask.trace_norm import trace_norm_grid
 from latentomics.multitask.transductive import TransductiveRegressor, known_lines
 

@@ -3,9 +3,9 @@
 import torch
 
 from latentomics.multitask.problem import Certificate, tiny
-from latentomics.multitask.ridges import Ridges
+from latentomics.multitask.ridge import Ridges
 from latentomics.multitask.shrink import Shrinker
-from latentomics.multitask.split import RELAXATION, balanced
+from latentomics.multitask.split_admm import RELAXATION, balanced
 from latentomics.solvers import iterate
 
 

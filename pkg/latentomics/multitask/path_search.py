@@ -9,8 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from latentomics.base import check_choice, check_whole
 from latentomics.metrics import edge_distance, first_near_best
+from latentomics.multitask.folds import InductiveKFold, TransductiveKFold
 from latentomics.multitask.regressor import MultitaskRegressor
-from latentomics.multitask.splitters import InductiveKFold, TransductiveKFold
 
 SETTINGS = ("transductive", "inductive")
 

@@ -6,7 +6,6 @@ import torch
 from latentomics.arrays import DTYPES
 from latentomics.base import check_choice, check_positive, check_whole
 from latentomics.multitask.regressor import LinearRegressor, check_grid
-from latentomics.multitask.ridges import Ridges
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
 
 
@@ -112,3 +111,41 @@ def ridge_grid(n_lams=30, largest=100.0, smallest=0.01):
     check_whole(n_lams=n_lams)
     check_positive(largest=largest, smallest=smallest)
     return [{"multiple": float(m)} for m in np.geomspace(largest, smallest, n_lams)]
+
+
+class Ridges:
+    r"""Ridge problems of all drugs; drugs measured on the same lines share one.
+
+    One eigendecomposition per pattern of measured lines, :math:`n_t \times n_t` or d x
+    d, whichever is smaller, serves every penalty.
+
+    Parameters
+    ----------
+    problem : TraceNormProblem
+    """
+
+    def __init__(self, problem):
+        patterns, group = torch.unique(problem.seen.T, dim=0, return_inverse=True)
+        self.parts = []
+        for number, pattern in enumerate(patterns):
+            drugs = (group == number).nonzero()[:, 0]
+            B = problem.basis[pattern]
+            B = B - B.mean(dim=0)
+            dual = B.shape[0] < B.shape[1]  # then n_t x n_t instead of d x d
+            squares, V = torch.linalg.eigh(B @ B.T if dual else B.T @ B)
+            self.parts.append(
+                (drugs, B, B.T @ problem.Y[pattern][:, drugs], squares, V, dual)
+            )
+
+    def solve(self, centre, rho):
+        """Minimise each drug's loss plus rho / 2 ||w - centre||^2."""
+        W = torch.empty_like(centre)
+        for drugs, B, BY, squares, V, dual in self.parts:
+            right = BY + rho * centre[:, drugs]
+            inverse = (squares.clamp(min=0) + rho)[:, None]
+            if dual:
+                inner = V @ ((V.T @ (B @ right)) / inverse)
+                W[:, drugs] = (right - B.T @ inner) / rho
+            else:
+                W[:, drugs] = V @ ((V.T @ right) / inverse)
+        return W

@@ -15,7 +15,7 @@ from latentomics.multitask.regressor import (
     falling_fractions,
 )
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
-from latentomics.multitask.split import split_path
+from latentomics.multitask.split_admm import split_path
 
 SOLVERS = ("split", "fista", "sample_space", "paper")
 

@@ -22,7 +22,7 @@ from latentomics.matrices import aligned, as_table, first, names_of, read_matrix
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
 from latentomics.signatures.labels import labels_of, read_labels
-from latentomics.signatures.literal import UPDATES
+from latentomics.signatures.published_updates import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
 from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
 

@@ -10,13 +10,13 @@ from threadpoolctl import threadpool_limits
 
 from latentomics.base import check_choice, check_size, check_whole
 from latentomics.matrices import aligned_like, as_table, names_of, read_matrix
+from latentomics.multitask.folds import read_responses
 from latentomics.multitask.path_search import (
     SETTINGS,
     PathSearch,
     held_out,
     to_predict,
 )
-from latentomics.multitask.splitters import read_responses
 from latentomics.multitask.task_groups import TaskGroups
 
 

@@ -16,7 +16,7 @@ from latentomics.signatures.blocks import (
     update_signatures,
     update_weights,
 )
-from latentomics.signatures.literal import (
+from latentomics.signatures.published_updates import (
     FLOOR,
     LEARNING_RATE,
     UPDATES,

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from latentomics.signatures.catalogues import read_catalogue, write_catalogue
 from latentomics.signatures.channels import CHANNELS
-from latentomics.signatures.tables import read_catalogue, write_catalogue
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
-from latentomics.multitask.splitters import (
+from latentomics.multitask.folds import (
     InductiveKFold,
     TransductiveKFold,
     training_cells,

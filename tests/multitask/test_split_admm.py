@@ -9,10 +9,10 @@ from latentomics.arrays import as_mask, as_tensor
 from latentomics.linalg import svt
 from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.problem import TraceNormProblem
-from latentomics.multitask.ridges import Ridges
+from latentomics.multitask.ridge import Ridges
 from latentomics.multitask.sample_space import read_problem, sample_space
 from latentomics.multitask.shrink import SPARE, WARM_SHARE, Shrinker
-from latentomics.multitask.split import split_path
+from latentomics.multitask.split_admm import split_path
 
 every_shape = pytest.mark.parametrize("shape", [(6, 15), (15, 6), (8, 8)])
 
