@@ -133,8 +133,8 @@ def restamp(
     noisy: Annotated[
         str,
         typer.Option(
-            help="column=a,b,c: rows that may differ by 3 standard deviations of the "
-            "seeds, as long trainings on another processor do."
+            help="column=a,b,c: rows that may differ by a tenth, as long trainings on "
+            "another processor do."
         ),
     ] = "",
     cell_timeout: CellTimeout = 3600,
@@ -149,7 +149,7 @@ def restamp(
     from latentomics.rerun.publish import read_stamp
     from latentomics.rerun.restamp import part_of
     from latentomics.rerun.restamp import restamp as compare_and_stamp
-    from latentomics.rerun.run import run_point
+    from latentomics.rerun.run import is_whole, run_point
     from latentomics.rerun.source import TablesOnly
 
     results = find_folder().parent / "book/results"
@@ -159,6 +159,11 @@ def restamp(
     (stated,) = points(source.parameters, source.name, given)
     known = [parameter.name for parameter in source.parameters]
     point = plan(source, part_of(stamp, stated, known))
+    if is_whole(out / point.key):
+        raise ValueError(
+            "out must have no earlier run of this part, or that would be compared; "
+            f"got {out / point.key}"
+        )
     typer.echo(f"running {source.name} again with {stated}", err=True)
     outcome = run_point(point, out, cell_timeout)
     if outcome.error:

@@ -16,7 +16,7 @@ CLOCKS = ("seconds",)  # columns that differ between any two runs
 WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 LOOSEST = 0.01  # a tolerance that still proves something
 SMALL = 1e-3  # of a column's largest number: smaller ones are compared relative to this
-FARTHEST = 3.0  # standard deviations over the seeds: the limit for noisy rows
+WIDEST = 0.1  # relative difference of a noisy row
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Comparison:
     difference: float  # largest, relative
     where: str  # column and row of it
     noisy_rows: int = 0
-    deviation: float = 0.0  # largest of theirs, in standard deviations of the seeds
+    noisy_difference: float = 0.0
     noisy_where: str = ""
 
     def __str__(self):
@@ -39,10 +39,9 @@ class Comparison:
         )
         if not self.noisy_rows:
             return text
-        return (
-            f"{text}; of {self.noisy_rows} noisy rows, {self.deviation:.2g} standard "
-            f"deviations of the seeds, in {self.noisy_where}"
-        )
+        place = f", in {self.noisy_where}" if self.noisy_difference else ""
+        noise = f"{self.noisy_difference:.2g}{place}"
+        return f"{text}; of {self.noisy_rows} noisy ones {noise}"
 
 
 def part_of(stamp, stated, known):
@@ -109,9 +108,10 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         below a thousandth of the column's largest are relative to that thousandth. 0 =
         equal to the last digit. Whole numbers and words must be equal.
     noisy : dict of str to list of str, optional
-        Column -> cells of the rows whose fits amplify rounding, as long trainings do.
-        Their numbers, whole ones too, may differ by 3 standard deviations of the same
-        row over the stored seeds.
+        Column -> cells of the rows whose fits amplify rounding, as long trainings and
+        choices among near ties do; never all rows. Their numbers, whole ones too, may
+        differ by a tenth; those below the median size of their column, by a tenth of
+        that.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         for name, text in run["tables"].items()
     ]
     for each in found:
-        if not (each.difference <= tolerance and each.deviation <= FARTHEST):
+        if not (each.difference <= tolerance and each.noisy_difference <= WIDEST):
             raise ValueError(f"tolerance is {tolerance:g}; got {each}")
     for each in found:
         old = stamps[each.table]
@@ -168,7 +168,7 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         }
         if noisy:
             proof |= {"noisy": noisy, "noisy_rows": each.noisy_rows}
-            proof |= {"deviation": each.deviation}
+            proof |= {"noisy_difference": each.noisy_difference}
         new = {"source_hash": run["source_hash"], "data": run["data"]}
         proofs = {"restamped": [*old.get("restamped", []), proof]}
         write_json(results / f"{each.table}.json", old | new | proofs)
@@ -177,9 +177,7 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
 
 def compare(name, stored, fresh, part, noisy=None):
     """Return the `Comparison` of a fresh table with its part of the stored one."""
-    others = {k: v for k, v in part.items() if k != "seed"}
-    of_all_seeds = _rows_of(stored, others)
-    stored = _rows_of(of_all_seeds, part)
+    stored = _rows_of(stored, part)
     columns = [c for c in stored.columns if c in fresh.columns]
     missing = set(stored.columns) - set(columns) - set(part)
     added = set(fresh.columns) - set(columns)
@@ -195,23 +193,24 @@ def compare(name, stored, fresh, part, noisy=None):
             f"{name} must have the {len(stored)} rows stored for {part}; "
             f"got {len(fresh)}"
         )
-    drawn = np.zeros(len(fresh), dtype=bool)
+    loud = np.zeros(len(fresh), dtype=bool)
     for column, cells in (noisy or {}).items():
         if column in stored:
-            drawn |= stored[column].isin(cells).to_numpy()
+            loud |= stored[column].isin(cells).to_numpy()
+    if loud.all():
+        raise ValueError(f"noisy must leave some rows of {name}; got all {len(loud)}")
     columns = [c for c in columns if c not in CLOCKS]
-    quiet = [_apart(name, c, stored[c], fresh[c], drawn) for c in columns]
-    difference, where = _largest(columns, quiet)
-    if not drawn.any():
-        return Comparison(name, len(fresh), difference, where)
-    loud = [_draws(of_all_seeds, len(fresh), c, stored, fresh, drawn) for c in columns]
-    found = _largest(columns, loud)
-    return Comparison(name, len(fresh), difference, where, int(drawn.sum()), *found)
+    apart = [_apart(name, c, stored[c], fresh[c], loud) for c in columns]
+    quiet, noise = ([np.where(rows, d, 0.0) for d in apart] for rows in (~loud, loud))
+    found = _largest(columns, quiet), (int(loud.sum()), *_largest(columns, noise))
+    return Comparison(name, len(fresh), *found[0], *found[1])
 
 
 def _rows_of(table, part):
-    for column in set(part) & set(table.columns):
-        table = table[[_same(cell, part[column]) for cell in table[column]]]
+    """Return the rows of a part; a parameter that is gone singles out none."""
+    for column, value in part.items():
+        if column in table and value is not None:
+            table = table.loc[[_same(cell, value) for cell in table[column]]]
     return table
 
 
@@ -224,16 +223,16 @@ def _largest(columns, sizes):
     return size, where
 
 
-def _apart(name, column, old, new, drawn):
+def _apart(name, column, old, new, loud):
     """Return relative differences cell by cell; words and whole numbers must be equal.
 
-    In `drawn` rows, differences of numbers count as 0, but words must be equal too.
+    In noisy rows, those that are `loud`, whole numbers may differ too.
     """
     old, new = old.to_list(), new.to_list()
     numbers = [pd.to_numeric(pd.Series(x), errors="coerce") for x in (old, new)]
     exact = ~(numbers[0].notna() & numbers[1].notna())
     if all(map(WHOLE_NUMBER.fullmatch, old)):
-        exact[~drawn] = True
+        exact[~loud] = True
     for row, (a, b) in enumerate(zip(old, new, strict=True)):
         if a != b and exact[row]:
             raise ValueError(
@@ -243,24 +242,9 @@ def _apart(name, column, old, new, drawn):
     sizes = np.abs(numbers).max(axis=0)
     finite = sizes[np.isfinite(sizes)]
     sizes = np.where(np.isfinite(sizes), sizes, 0)
-    size = np.maximum(sizes, SMALL * finite.max(initial=0))
-    return np.where(drawn, 0.0, gap / np.where(size > 0, size, 1.0))
-
-
-def _draws(of_all_seeds, n_rows, column, stored, fresh, drawn):
-    """Return differences of the rows `drawn` in standard deviations of the seeds."""
-    every = pd.to_numeric(of_all_seeds[column], errors="coerce").to_numpy()
-    if len(every) % n_rows or len(every) == n_rows:
-        raise ValueError(
-            f"noisy rows must be stored for several seeds, {n_rows} rows of each; "
-            f"got {len(every)} rows"
-        )
-    spread = every.reshape(-1, n_rows).std(axis=0, ddof=1)
-    old, new = (pd.to_numeric(t[column], errors="coerce") for t in (stored, fresh))
-    gap = np.abs(old.to_numpy() - new.to_numpy())
-    with np.errstate(divide="ignore"):
-        far = np.divide(gap, spread, where=gap > 0, out=np.zeros(n_rows))
-    return np.where(drawn, np.nan_to_num(far, nan=0.0, posinf=np.inf), 0.0)
+    least = SMALL * finite.max(initial=0)
+    size = np.maximum(sizes, np.where(loud, np.median([*finite, least]), least))
+    return gap / np.where(size > 0, size, 1.0)
 
 
 def _same(cell, value):
