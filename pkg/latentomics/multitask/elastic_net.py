@@ -66,6 +66,8 @@ class ElasticNetPerTask(LinearRegressor):
     ----------
     l1_ratio : float, default=0.5
         :math:`\alpha`, from 0 (ridge regression, solved exactly) to 1 (the lasso).
+        Values within 1e-5 of 1, but not 1, are unsafe if features are dependent: the
+        ridge term is then lost in rounding.
     lam : float, default=0.1
         :math:`\lambda > 0`, in units of X times Y; at or above a drug's `lam_max_` its
         weights are 0. To choose both, see :class:`PathSearch`.

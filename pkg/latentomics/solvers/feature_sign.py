@@ -41,7 +41,10 @@ def elastic_net_path(X, y, ratio, lams):
     Returns
     -------
     ndarray of shape (p, n_lams)
-        Equal features, which the lasso cannot tell apart, share their weight.
+        Exact up to rounding: the conditions hold to about 1e-5 of their threshold in
+        the worst case, objectives to 1e-12. Equal features, which the lasso cannot tell
+        apart, share their weight; if the ridge term is smaller than rounding (a ratio
+        within 1e-5 of 1), dependent features may end far from the optimum.
 
     Warns
     -----
