@@ -1,5 +1,6 @@
 """The second machine: its canary, its variants, and how numbers are compared."""
 
+import os
 import subprocess
 import sys
 from importlib import util
@@ -231,6 +232,41 @@ def test_tables_and_metrics_of_a_cell_are_both_compared():
         (says(0.5, "p\n0.6\n"), False),
     ):
         assert gate.compare(item, found, stored, lambda *given: True) == same
+
+
+PRODUCT = """
+import hashlib
+import numpy as np
+A = np.random.default_rng(0).normal(size=(400, 300))
+gram, lengths = A.T @ A, np.square(A).sum(axis=0)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shown", "caught"),
+    [
+        ("round(gram.std(), 6)", 0),
+        ("hashlib.sha1(gram.tobytes()).hexdigest()", 1),
+        ("(gram.diagonal() > lengths).sum()", 1),  # equal but for rounding
+    ],
+    ids=["six digits", "all digits", "choices by the last bit"],
+)
+def test_a_page_that_turns_on_the_last_bit_is_caught(tmp_path, shown, caught):
+    env = portable.variants()["combined"]
+    if "blas" not in portable.changed_by(env):
+        pytest.skip("no variant changes the bits of matrix products here")
+    one = os.environ | {"OMP_NUM_THREADS": "1"}
+    code, book = f"{PRODUCT}print({shown})", tmp_path / "11-last-bit.ipynb"
+    text = subprocess.check_output([sys.executable, "-c", code], env=one, text=True)
+    output = nbformat.v4.new_output("stream", name="stdout", text=text)
+    cell = nbformat.v4.new_code_cell(code, outputs=[output], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), book)
+    path = {"PYTHONPATH": f"{GATE.parent}:{os.environ.get('PYTHONPATH', '')}"}
+    run = [sys.executable, "-m", "pytest", *portable.PLUGIN.split(), str(book)]
+    for changes, expected in ({}, 0), (env, caught):
+        done = subprocess.run(run, env=one | path | changes, capture_output=True)
+        assert done.returncode == expected, done.stdout.decode()
 
 
 def test_the_night_brings_the_data_to_where_it_is_looked_for():
