@@ -189,6 +189,7 @@ def test_entries_to_leave_out_are_left_out(denoiser_class, make, X, rng):
 
 def test_each_parameter_moves_the_result(knob, make, data_of):
     cls, name = knob
+    assert cls.__name__ in OTHER, f"tests/house_values.py has no {cls.__name__}"
     other = SILENT | OTHER[cls.__name__]
     needed = WITH.get((cls.__name__, name), {})
     data = data_of(cls)
