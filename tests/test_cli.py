@@ -156,6 +156,8 @@ def test_restamp_runs_the_part_again(project):
     assert ran.exit_code == 0, ran.stderr
     assert "t: 1 rows, largest relative difference 0\n" in ran.stdout
     assert fits(read_stamp(results, "t"), open_notebook("12-toy"))
+    ran = call("restamp", "t", "--seed", "1", "--out", "again")
+    assert "out must have no earlier run of this part" in str(ran.exception)
     page.write_text(page.read_text().replace("* 1.0", "* 1.1"))
     ran = call("restamp", "t", "--seed", "1", "--out", "again")
     assert isinstance(ran.exception, ValueError)

@@ -2,6 +2,9 @@
 
 import re
 
+# members that these give to a class are not ours to explain
+FOREIGN = "BaseEstimator TransformerMixin RegressorMixin ClassifierMixin"
+FOREIGN += " MetaEstimatorMixin _MetadataRequester ValueError OSError Exception"
 EQUATION = re.compile(r"``(eq-[a-z0-9-]+)``")
 
 
@@ -25,6 +28,11 @@ def setup(app):
     app.config.napoleon_google_docstring = False
     app.config.napoleon_use_rtype = False
     app.config.autodoc_member_order = "alphabetical"
+    app.config.autodoc_default_options = {
+        "members": True,
+        "imported-members": True,
+        "inherited-members": FOREIGN.replace(" ", ","),
+    }
     app.config.autodoc_preserve_defaults = True
     # types are words, as "array of shape (n, p)": there is nothing to link them to
     app.config.napoleon_use_param = False

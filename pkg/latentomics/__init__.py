@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 __version__ = version("latentomics")
 
-STUDIES = {  # modules that stood beside the estimators up to version 0.1
+STUDIES = {  # modules that once stood beside the estimators
     "denoise": "concordance downstream downstream_network experiments figures "
     "implicit_rank simulate depth_figures:figures downstream_figures:figures",
     "multitask": "comparisons experiments figures label_noise rivals:contenders "

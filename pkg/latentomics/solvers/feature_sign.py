@@ -85,7 +85,7 @@ def settled(X, y, ratio, lam, w):
         slope = X.T @ (y - X @ w) / len(y)
         moved = (signs == 0) & (np.abs(slope) > bound * (1 + SLACK))
         if not moved.any() or np.array_equal(signs, before):
-            return w  # signs that recur differ from the optimum by rounding
+            return w  # signs recur where only rounding, or a lost ridge term, is left
         before = signs.copy()
         signs[moved] = np.sign(slope[moved])
     warnings.warn(
