@@ -66,8 +66,6 @@ class ElasticNetPerTask(LinearRegressor):
     ----------
     l1_ratio : float, default=0.5
         :math:`\alpha`, from 0 (ridge regression, solved exactly) to 1 (the lasso).
-        Values within 1e-5 of 1, but not 1, are unsafe if features are dependent: the
-        ridge term is then lost in rounding.
     lam : float, default=0.1
         :math:`\lambda > 0`, in units of X times Y; at or above a drug's `lam_max_` its
         weights are 0. To choose both, see :class:`PathSearch`.
@@ -87,6 +85,12 @@ class ElasticNetPerTask(LinearRegressor):
     ------
     ValueError
         In `fit`: as :class:`MultitaskRegressor`, or a parameter is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        In `fit` and `fit_path`: if rounding keeps the weights of a drug from being
+        exact; with features that are nearly dependent, at a tiny `lam`.
 
     References
     ----------
