@@ -83,6 +83,42 @@ def test_a_ridge_term_below_rounding_counts(kind, short, rng):
         assert gap(X, y, ratio, lam, w) < 1e-7
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_sends_no_weight_astray(seed):
+    # at a perfect fit by dependent features, what is left of a system is rounding alone
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 2, size=(12, 200)).astype(float)
+    X = np.asfortranarray(X - X.mean(axis=0))
+    y = rng.normal(size=12)
+    y = (y - y.mean()) / y.std()
+    lam = 1e-8 * largest(X, y, 1.0)
+    w = elastic_net_path(X, y, 1.0, np.array([lam]))[:, 0]
+    assert gap(X, y, 1.0, lam, w) < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("seed", [0, 2])
+def test_a_lasso_tells_features_apart_by_their_fifth_digit(seed):
+    X = np.random.default_rng(seed).normal(size=(40, 10))
+    X = np.asfortranarray(X - X.mean(axis=0))
+    X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+    y = 1e5 * (X[:, 1] - X[:, 0]) + X[:, 2]
+    lam = 1e-8 * largest(X, y, 1.0)
+    w = elastic_net_path(X, y, 1.0, np.array([lam]))[:, 0]
+    assert gap(X, y, 1.0, lam, w) < 1e-4
+
+
+def test_ridge_of_dependent_features_in_a_tall_table_is_the_least_norm(rng):
+    X = rng.normal(size=(300, 20))
+    X -= X.mean(axis=0)
+    X = np.column_stack([X, X[:, :10] + X[:, 10:]])
+    y = X.sum(axis=1) + rng.normal(size=300)
+    y -= y.mean()
+    w = elastic_net_path(X, y, 0, np.array([1e-13]))[:, 0]
+    assert_allclose(w, np.linalg.lstsq(X, y)[0], atol=1e-9)
+
+
 @pytest.mark.parametrize("lam", [1e-6, 1e-12])
 def test_ridge_of_a_tall_table_keeps_its_digits(lam, rng):
     X = rng.normal(size=(300, 20)) * np.geomspace(1, 1e-3, 20)
