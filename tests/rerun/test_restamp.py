@@ -152,8 +152,39 @@ def test_noisy_rows_are_compared_by_themselves():
             compare("t", BOTH, changed(old, new), {}, NOISY)
     infinite = compare("t", BOTH, changed("net,10,0.5", "net,10,inf"), {}, NOISY)
     assert infinite.noisy_difference == float("inf")
-    with pytest.raises(ValueError, match="noisy must leave some rows of t; got all 3"):
-        compare("t", BOTH, fresh, {}, {"case": ["net", "line"]})
+    for cells, n in ((["net", "line"], 3), (["line"], 2)):
+        says = f"noisy must be at most half of the 3 rows of t; got {n}"
+        with pytest.raises(ValueError, match=says):
+            compare("t", BOTH, fresh, {}, {"case": cells})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fine"), [(0.05, -0.05, False), (0.009, -0.009, True)]
+)
+def test_a_noisy_gain_does_not_become_a_loss(old, new, fine):
+    text = "case,value\nnet,{}\nline,2.5\nline,3\n"
+    stored, fresh = (_read(io.StringIO(text.format(v))) for v in (old, new))
+    found = compare("t", stored, fresh, {}, NOISY).noisy_difference
+    assert (found <= 0.1) == fine
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "largest"), [(1e-9, 9e-6, 1.0), (0.02, 0.05, 3175.5)]
+)
+def test_a_small_number_is_not_lost_beside_a_large_one(old, new, largest):
+    text = f"case,value\nx,{{}}\ny,{largest}\n"
+    stored, fresh = (_read(io.StringIO(text.format(v))) for v in (old, new))
+    assert compare("t", stored, fresh, {}).difference > 0.5
+
+
+def test_a_stamp_does_not_fit_other_data(stored, write_notebook, monkeypatch):
+    notebook = write_notebook("x = 1", header=HEADER)
+    assert fits(stored, notebook)
+    module = "latentomics.rerun.publish.data_hashes"
+    monkeypatch.setattr(module, lambda datasets: {"screen": "new"})
+    assert not fits(stored, notebook)
+    assert not fits(stored | {"data": {"screen": "old"}}, notebook)
+    assert fits(stored | {"data": {"screen": "new", "mine.csv": "any"}}, notebook)
 
 
 @pytest.mark.parametrize(("value", "fine"), [(0.55, True), (0.57, False)])
@@ -182,9 +213,9 @@ def test_a_noisy_row_too_far_off_is_not_stamped(
 
 def test_rounding_beside_large_numbers_is_small():
     old, new, far = (
-        _read(io.StringIO(f"x\n2.5\n{v}\n")) for v in ("0.0", "2.5e-16", "2.5e-4")
+        _read(io.StringIO(f"x\n2.5\n{v}\n")) for v in ("0.0", "2.5e-16", "2.5e-7")
     )
-    assert compare("t", old, new, {}).difference == pytest.approx(1e-13)
+    assert compare("t", old, new, {}).difference == pytest.approx(1e-10)
     assert compare("t", old, far, {}).difference == pytest.approx(0.1)
 
 

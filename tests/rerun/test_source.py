@@ -24,6 +24,15 @@ def helper(x):
     return math.sqrt(x) * HALF + LIMIT
 
 
+def limited(x, *, most=9, least=0):
+    if x < most:
+        return max(x, least, key=abs) if x else -x
+    try:
+        return [y for y in range(x) if y > least][1:x:2]
+    except ValueError as error:
+        raise TypeError("none") from error
+
+
 class Answer(Base):
     """Prose."""
 
@@ -31,7 +40,7 @@ class Answer(Base):
 
     def of(self, x: int) -> float:
         # why
-        return helper(x) * self.scale
+        return helper(limited(x)) * self.scale
 
 
 @cache
@@ -107,7 +116,16 @@ SAME = {
     ),
 }
 OTHER = {
-    "arithmetic": ("tool.py", "helper(x) *", "helper(x) +"),
+    "arithmetic": ("tool.py", "helper(limited(x)) *", "helper(limited(x)) +"),
+    "a default after the star": ("tool.py", "most=9", "most=8"),
+    "a comparison": ("tool.py", "x < most", "x <= most"),
+    "a keyword": ("tool.py", "key=abs", "key=str"),
+    "a sign": ("tool.py", "else -x", "else +x"),
+    "a condition": ("tool.py", "if x else", "if least else"),
+    "a filter": ("tool.py", "if y > least", "if y >= least"),
+    "a step": ("tool.py", "[1:x:2]", "[1:x:3]"),
+    "an exception": ("tool.py", "except ValueError", "except KeyError"),
+    "what is raised": ("tool.py", "raise TypeError", "raise NameError"),
     "arithmetic of a helper": ("tool.py", "HALF + LIMIT", "HALF - LIMIT"),
     "a constant": ("tool.py", "0.5", "0.6"),
     "a constant of another module": ("base.py", "LIMIT = 3", "LIMIT = 4"),

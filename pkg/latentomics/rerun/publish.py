@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from latentomics.rerun.point import data_hashes
 from latentomics.rerun.run import WHOLE, is_whole, write_json
 from latentomics.rerun.source import source_hash
 
@@ -44,8 +45,9 @@ def publish(folders, notebook, results):
 
 
 def fits(stamp, notebook):
-    """Say whether a stored result still belongs to the notebook and package code."""
-    return stamp["source_hash"] == source_hash(notebook)
+    """Say whether a stored result still belongs to the code and data of today."""
+    same_data = data_hashes(notebook.datasets).items() <= stamp["data"].items()
+    return same_data and stamp["source_hash"] == source_hash(notebook)
 
 
 def notebook_of(folder):

@@ -15,8 +15,9 @@ from latentomics.rerun.run import write_json
 CLOCKS = ("seconds",)  # columns that differ between any two runs
 WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 LOOSEST = 0.01  # a tolerance that still proves something
-SMALL = 1e-3  # of a column's largest number: smaller ones are compared relative to this
+SMALL = 1e-6  # of a column's largest number: smaller ones are compared relative to this
 WIDEST = 0.1  # relative difference of a noisy row
+SIGNED = 0.01  # of the median size: a noisy number beyond it keeps its sign
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,13 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         ``book/results`` of the project.
     tolerance : float from 0 to 0.01, default=0.0
         Largest relative difference allowed in a column of numbers; differences of those
-        below a thousandth of the column's largest are relative to that thousandth. 0 =
+        below a millionth of the column's largest are relative to that millionth. 0 =
         equal to the last digit. Whole numbers and words must be equal.
     noisy : dict of str to list of str, optional
         Column -> cells of the rows whose fits amplify rounding, as long trainings and
-        choices among near ties do; never all rows. Their numbers, whole ones too, may
-        differ by a tenth; those below the median size of their column, by a tenth of
-        that.
+        choices among near ties do; at most half of the rows. Their numbers, whole ones
+        too, may differ by a tenth; those below the median size of their column, by a
+        tenth of that, but not in sign unless both are below a hundredth of it.
 
     Returns
     -------
@@ -197,8 +198,11 @@ def compare(name, stored, fresh, part, noisy=None):
     for column, cells in (noisy or {}).items():
         if column in stored:
             loud |= stored[column].isin(cells).to_numpy()
-    if loud.all():
-        raise ValueError(f"noisy must leave some rows of {name}; got all {len(loud)}")
+    if 2 * loud.sum() > len(loud):
+        raise ValueError(
+            f"noisy must be at most half of the {len(loud)} rows of {name}; "
+            f"got {loud.sum()}"
+        )
     columns = [c for c in columns if c not in CLOCKS]
     apart = [_apart(name, c, stored[c], fresh[c], loud) for c in columns]
     quiet, noise = ([np.where(rows, d, 0.0) for d in apart] for rows in (~loud, loud))
@@ -243,7 +247,10 @@ def _apart(name, column, old, new, loud):
     finite = sizes[np.isfinite(sizes)]
     sizes = np.where(np.isfinite(sizes), sizes, 0)
     least = SMALL * finite.max(initial=0)
-    size = np.maximum(sizes, np.where(loud, np.median([*finite, least]), least))
+    usual = np.median([*finite, least])
+    turned = (numbers[0] * numbers[1] < 0).to_numpy()
+    usual = np.where(turned & (sizes > SIGNED * usual), least, usual)
+    size = np.maximum(sizes, np.where(loud, usual, least))
     return gap / np.where(size > 0, size, 1.0)
 
 
