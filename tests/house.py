@@ -99,10 +99,15 @@ CLASSIFIERS = Family(
 )
 
 
+def plain(table):
+    """Return any table as an array of one kind, so that sums are in one order."""
+    return np.array(table, dtype=float, order="C")
+
+
 def rebuilt(model, X):
     """Return what a decoder or a transformer makes of profiles, in their shape."""
     if isinstance(model, Decoder):
-        X = np.asarray(X, dtype=float)
+        X = plain(X)
         A = np.random.default_rng(0).normal(size=(X.shape[1] // 3, X.shape[1]))
         return model.decode(X @ A.T, A, noise=0.01)
     return model.transform(X) @ model.components_
@@ -112,7 +117,7 @@ PROFILES = Family(("X",), lambda model, X: {"rebuilt": rebuilt(model, X)})
 NETWORKS = Family(  # as many answers as A has rows
     ("X", "A"),
     lambda model, X, A: {
-        "decode": model.decode(np.asarray(X) @ np.array(A).T)[: len(A)]
+        "decode": model.decode(plain(X) @ plain(A).T)[: len(A)]
     },
 )
 
