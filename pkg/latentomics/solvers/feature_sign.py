@@ -9,10 +9,11 @@ from sklearn.exceptions import ConvergenceWarning
 STRIDE = 0.8  # least ratio of successive penalties, so that few features enter
 TURNS = 1000  # most sets of signs tried at one penalty
 SLACK = 1e-9  # relative excess over the threshold allowed to a zero weight
+SOLVED = 1e-12  # residual of a system, relative to the threshold, left as it is
 ROUNDING = 1e-9  # residual of a solved system, relative to the threshold
 LOOSE = 1e-5  # relative to the threshold; beyond it weights are not called exact
 PIVOT = 1e-5  # relative to the largest; below it features are nearly dependent
-REFINED = 3  # solutions of a system, each of what the one before left over
+REFINED = 3  # most solutions of a system, each of what the one before left over
 SINGULAR = 1e-13  # relative to the largest eigenvalue; below it they are dependent
 
 
@@ -59,6 +60,11 @@ def elastic_net_path(X, y, ratio, lams):
     """
     if not ratio:
         return _ridge(X, y, lams)
+    if ratio == 1:
+        first, groups, sizes = _equal_columns(X)
+        if len(first) < X.shape[1]:
+            W = elastic_net_path(X[:, first], y, ratio, lams)
+            return (W / sizes[:, None])[groups]
     W, w = np.empty((X.shape[1], len(lams))), np.zeros(X.shape[1])
     lam = np.abs(X.T @ y).max() / len(y) / ratio  # at this penalty all weights are 0
     for k, goal in enumerate(lams):
@@ -120,8 +126,13 @@ def _with_signs(X, y, signs, bound, rent, w):
 
     solve = _solver(A, rent)
     if solve:
+        x, rest = 0, target
         for _ in range(REFINED):
-            goal[inside] += solve(left(goal[inside]))
+            x = x + solve(rest)
+            rest = left(x)
+            if np.abs(rest).max() <= SOLVED * bound:
+                break
+        goal[inside] = x
         return goal
     found, rank = _least_norm(A.T @ A, target)
     line = left(found) / np.square(A).sum(axis=0)
@@ -173,9 +184,18 @@ def _least_norm(M, b):
     return x / size, rank
 
 
+def _equal_columns(X):
+    """Return the first column of each group of equal ones, all groups, their sizes."""
+    numbers = {}
+    groups = [numbers.setdefault(column.tobytes(), len(numbers)) for column in X.T]
+    _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
+    return first, groups, sizes
+
+
 def _ridge(X, y, lams):
     """Return the minimisers in closed form."""
-    U, sizes, _ = np.linalg.svd(X / np.sqrt(len(y)), full_matrices=False)
+    root = np.linalg.qr(X.T, mode="r").T  # X X^T is root root^T, and n by n if n < p
+    U, sizes, _ = np.linalg.svd(root / np.sqrt(len(y)), full_matrices=False)
     kept = sizes > max(X.shape) * np.finfo(float).eps * sizes[0]  # others are rounding
     weights = (U.T @ y)[kept, None] / (sizes[kept, None] ** 2 + lams)
     return X.T @ (U[:, kept] @ weights) / len(y)
