@@ -116,9 +116,7 @@ def rebuilt(model, X):
 PROFILES = Family(("X",), lambda model, X: {"rebuilt": rebuilt(model, X)})
 NETWORKS = Family(  # as many answers as A has rows
     ("X", "A"),
-    lambda model, X, A: {
-        "decode": model.decode(plain(X) @ plain(A).T)[: len(A)]
-    },
+    lambda model, X, A: {"decode": model.decode(plain(X) @ plain(A).T)[: len(A)]},
 )
 
 

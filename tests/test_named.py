@@ -209,6 +209,35 @@ def test_a_shuffled_mask_marks_the_same_entries(denoiser_class, make, gappy, axi
     assert same_fit(one, two)
 
 
+def frozen(table):
+    table = table.copy()
+    for _, column in table.items() if table.ndim == 2 else [(0, table)]:
+        values = column.to_numpy()
+        values.flags.writeable = False
+    return table
+
+
+NAMED_TABLES = {  # kind of table -> how one of NumPy's types becomes one
+    "nullable": lambda table: table.convert_dtypes(),
+    "pyarrow": lambda table: table.convert_dtypes(dtype_backend="pyarrow"),
+    "column by column": lambda table: (
+        pd.DataFrame({n: table[n].to_numpy(copy=True) for n in table}, table.index)
+        if table.ndim == 2
+        else table
+    ),
+    "read-only": frozen,
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", NAMED_TABLES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_kind_of_table_gives_the_same_answer(name, kind):
+    call, one, two, _ = FUNCTIONS[name]
+    found = [NAMED_TABLES[kind](M) if hasattr(M, "iloc") else M for M in (one, two)]
+    assert same(call(*found), call(one, two))
+
+
 # the name that is new, or the one that is gone
 NO_NAME = "'another'|must have a (row|column) '|32 trinucleotides; ... is missing"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.matrices import aligned, aligned_like, check_dense
+from latentomics.matrices import aligned, aligned_like, as_truths, check_dense
 from latentomics.metrics import enrichment
 
 SIGNS = {1: "above", -1: "below"}  # relative to the fit
@@ -36,10 +36,11 @@ def enriched_spikes(signs, seen, masks, *, fdr):
     """
     seen = aligned_like(seen, signs, name="seen", by="signs")
     masks = aligned_like(masks, signs, name="masks", by="signs", axes=[1])
-    signs = np.asarray(signs)
+    signs, seen = np.asarray(signs), as_truths(seen, "seen")
+    groups = as_truths(masks, "masks")
     hits = np.concatenate([signs == sign for sign in SIGNS])
-    result = enrichment(hits, masks.to_numpy(), np.tile(seen, (len(SIGNS), 1)))
-    found = (result.qvalue <= fdr) @ masks.to_numpy()  # in at least one such group
+    result = enrichment(hits, groups, np.tile(seen, (len(SIGNS), 1)))
+    found = (result.qvalue <= fdr) @ groups  # in at least one such group
     kept = (hits & found).reshape(len(SIGNS), *signs.shape).any(axis=0)
     levels = [SIGNS.values(), range(len(signs)), masks.index]
     index = pd.MultiIndex.from_product(levels, names=["sign", "drug", "group"])

@@ -7,7 +7,7 @@ import torch
 from latentomics.arrays import as_mask, as_numpy, as_tensor, generator, randn
 from latentomics.denoise.folds import read_folds
 from latentomics.denoise.optimizers import adam
-from latentomics.matrices import aligned_like, chosen
+from latentomics.matrices import aligned_like, chosen, read_matrix
 from latentomics.solvers import Patience, iterate
 from latentomics.studies.denoise.downstream import (
     drug_mean_predictions,
@@ -165,7 +165,7 @@ def threshold_table(F, versions, route, *, random_state=0, device="auto"):
         corrected = aligned_like(studies[second], Y, name=f"{eta!r}", by="'none'")
         guess = pretrained_predictions(F, studies[first], corrected, folds, **own)
         for judge, truth in {"measured": Y, "corrected": corrected}.items():
-            left = truth.where(Y.notna())
+            left = read_matrix(truth.where(Y.notna()), "truth", gaps=True)
             row = {"first": first, "second": second, "eta": eta, "scored_on": judge}
             row |= {"network": rmse(left - guess), "drug_mean": rmse(left - naive)}
             rows.append(row)
