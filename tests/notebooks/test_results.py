@@ -15,9 +15,6 @@ RESULTS = ROOT / "book" / "results"
 STAMPS = sorted(RESULTS.glob("*.json"))
 FACTS = {"notebook", "parameters", "seeds", "version", "source_hash", "data"}
 FACTS |= {"device", "seconds", "runs"}
-# Notebooks whose stored tables the code of today would change, until they are rerun:
-# their page must say so
-SUPERSEDED = {"34-transductive-inductive"}
 
 every_stamp = pytest.mark.parametrize("path", STAMPS, ids=lambda path: path.stem)
 
@@ -62,19 +59,13 @@ def test_memory_does_not_grow_with_the_samples_of_a_file(what):
 @every_stamp
 def test_stamp_is_complete(path):
     found = set(json.loads(path.read_text(encoding="utf-8")))
-    assert found - {"restamped", "superseded"} == FACTS
+    assert found - {"restamped"} == FACTS
 
 
 @every_stamp
 def test_source_still_fits(path):
     stamp = json.loads(path.read_text(encoding="utf-8"))
     notebook = Notebook(ROOT / "notebooks" / f"{stamp['notebook']}.md")
-    if stamp["notebook"] in SUPERSEDED:
-        assert not fits(stamp, notebook), "drop the note, and the name above"
-        page = " ".join(notebook.path.read_text(encoding="utf-8").split())
-        assert f"```{{warning}} {stamp['superseded']}" in page
-        return
-    assert "superseded" not in stamp
     assert fits(stamp, notebook), (
         f"{path.stem} was made from another source than {notebook.name} has now: run "
         f"a part of it again with `latentomics restamp {path.stem} --seed 0 --out runs`"
