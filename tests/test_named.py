@@ -209,14 +209,6 @@ def test_a_shuffled_mask_marks_the_same_entries(denoiser_class, make, gappy, axi
     assert same_fit(one, two)
 
 
-def frozen(table):
-    table = table.copy()
-    for _, column in table.items() if table.ndim == 2 else [(0, table)]:
-        values = column.to_numpy()
-        values.flags.writeable = False
-    return table
-
-
 NAMED_TABLES = {  # kind of table -> how one of NumPy's types becomes one
     "nullable": lambda table: table.convert_dtypes(),
     "pyarrow": lambda table: table.convert_dtypes(dtype_backend="pyarrow"),
@@ -225,7 +217,6 @@ NAMED_TABLES = {  # kind of table -> how one of NumPy's types becomes one
         if table.ndim == 2
         else table
     ),
-    "read-only": frozen,
 }
 
 
