@@ -60,7 +60,7 @@ def elastic_net_path(X, y, ratio, lams):
     """
     if not ratio:
         return _ridge(X, y, lams)
-    if ratio == 1:
+    if ratio == 1:  # equal features would make every system singular
         first, groups, sizes = _equal_columns(X)
         if len(first) < X.shape[1]:
             W = elastic_net_path(X[:, first], y, ratio, lams)
