@@ -6,7 +6,7 @@ import pandas as pd
 from latentomics import metrics, sensing, signatures
 from latentomics.denoise import enriched
 from latentomics.multitask import PathSearch, RidgePerTask
-from latentomics.sensing import profiles
+from latentomics.sensing import pseudobulk
 from latentomics.sensing.scores import scores
 from latentomics.signatures.channels import CHANNELS, correct_opportunities
 from latentomics.signatures.similarity import similarity
@@ -355,7 +355,7 @@ FUNCTIONS = {
         [0],
     ),
     "sensing.pseudobulk labels": (
-        lambda a, b: profiles.pseudobulk(a, b, 2, 4),
+        lambda a, b: pseudobulk(a, b, 2, 4),
         C6,
         LABELS,
         [0],
@@ -413,7 +413,6 @@ EXEMPT = {
     "denoise.knn_filled": PLACES,
     "denoise.respond": CHECKED,
     "denoise.train": CHECKED,
-    "denoise.start_network": "numbers",
     "multitask.training_cells": PLACES,
     "signatures.planted_domains": "looks up signatures and channels by name",
     "solvers.pursuit": "is sensing.pursuit",

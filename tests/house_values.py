@@ -2,30 +2,23 @@
 
 from sklearn.linear_model import Ridge
 
-from latentomics.denoise import GeneralSensitivity
+from latentomics.denoise import GeneralSensitivity, SoftImpute, StablePCP, Trimmed
 from latentomics.multitask import RidgePerTask
 from latentomics.sensing import LinearMMSE, MixtureMMSE, SVDDictionary
 
 DEEP = {
     "hidden": (5,),
-    "eta": 1.7,
-    "eta_unit": "noise",
     "scale": None,
-    "init": "gaussian",
     "init_scale": 0.2,
-    "optimizer": "sgd",
     "learning_rate": 0.02,
-    "weight_decay": 0.1,
     "validation_fraction": 0.3,
-    "scoring": "mse",
-    "patience": 2,
-    "look_every": 7,
     "tol": 0.5,
     "max_iter": 40,
     "n_starts": 2,
     "random_state": 1,
     "dtype": "float64",
 }
+SPIKES = {"eta": 1.7, "eta_unit": "noise", "keep": "none", "fdr": 1e-9}
 LOOP = {"tol": 0.1, "max_iter": 3, "dtype": "float32"}
 SEARCH = {
     "estimator": RidgePerTask(),
@@ -87,14 +80,16 @@ OTHER = {
     },
     "NuclearNormBall": {**LOOP, "eps": 0.5},
     "RobustPCA": {**LOOP, "tau": 0.5},
-    "DeepMatrixFactorization": {**DEEP, "loss": "trimmed"},
-    "ResidualThresholdedDMF": {
+    "DeepMatrixFactorization": {
         **DEEP,
-        "mode": "post",
-        "keep": "none",
-        "line_axis": 1,
-        "fdr": 1e-9,
+        "loss": Trimmed(),
+        "weight_decay": 0.1,
+        "scoring": "mse",
+        "patience": 2,
+        "look_every": 7,
     },
+    "KeepSpikes": {**SPIKES, "model": SoftImpute(), "scale": None},
+    "ResidualThresholdedDMF": {**DEEP, **SPIKES},
     "DualBranchNMF": {
         "rank": 2,
         "hidden": 5,
@@ -115,7 +110,7 @@ OTHER = {
         "scoring": "mse",
         "random_state": 1,
     },
-    "TraceNormRegressor": {**LOOP, "lam": 4.0, "solver": "fista"},
+    "TraceNormRegressor": {**LOOP, "lam": 4.0},
     "TraceNormHybrid": {
         **LOOP,
         "lam": 4.0,
@@ -220,25 +215,18 @@ OTHER = {
         "unlabelled_weight": 0.5,
         "threshold": 0.9,
         "rule": "quantile",
-        "rounding": "ceil",
-        "soft": True,
-        "relabel": True,
         "vote": True,
-        "refit_labels": "voted",
         "max_rounds": 1,
     },
 }
 WITH = {
     ("GeneralSensitivity", "tol"): {"loadings": "fitted"},
     ("GeneralSensitivity", "max_iter"): {"loadings": "fitted"},
-    ("DeepMatrixFactorization", "eta"): {"loss": "huber"},
-    ("DeepMatrixFactorization", "eta_unit"): {"loss": "huber"},
     ("DeepMatrixFactorization", "patience"): {"tol": 0.5},
-    ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": "trimmed"},
-    ("ResidualThresholdedDMF", "patience"): {"tol": 0.5},
-    ("ResidualThresholdedDMF", "tol"): {"patience": 2},
-    ("ResidualThresholdedDMF", "line_axis"): {"keep": "enriched"},
+    ("DeepMatrixFactorization", "tol"): {"patience": 2, "loss": Trimmed()},
+    ("ResidualThresholdedDMF", "tol"): {"max_iter": 400},
     ("ResidualThresholdedDMF", "fdr"): {"keep": "enriched", "eta": 1.0},
+    ("KeepSpikes", "fdr"): {"keep": "enriched", "model": StablePCP(3.0, 0.3)},
     ("DualBranchNMF", "patience"): {"tol": 0.5},
     ("DualBranchNMF", "tol"): {"patience": 2, "learning_rate": 0.03},
     ("CellSearch", "estimator"): {"grid": {"tol": [1e-6]}},
@@ -246,18 +234,13 @@ WITH = {
     ("TaskGroups", "estimator"): {"grid": None},
     ("VAEDecoder", "n_restarts"): {"n_steps": 60, "prior": 0.0},
     ("MixtureMMSE", "random_state"): {"n_components": 8},
-    ("PseudoLabelNMF", "relabel"): {"soft": True},
     ("RegressorDecoder", "random_state"): {"regressor": None},
 }
 # X -> what else `fit` must be given for a parameter to matter, and with which X
 FIT_WITH = {
-    # as many rows as columns, since either may be the lines
-    ("ResidualThresholdedDMF", "line_axis"): lambda X: (
-        (X[:20],),
-        {"groups": ["skin", "blood"] * 10},
-    ),
     # the lines in which one drug has its spikes
     ("ResidualThresholdedDMF", "fdr"): lambda X: ((X,), {"groups": X[:, 1] > 6}),
+    ("KeepSpikes", "fdr"): lambda X: ((X,), {"groups": X[:, 1] > 6}),
 }
 # Must not change the answer; what they do is tested in other places
 SILENT = {"device": "cpu", "progress": list}

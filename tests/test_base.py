@@ -4,14 +4,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 
-from latentomics.base import (
-    check_choice,
-    check_size,
-    check_whole,
-    hold_out,
-    read_features,
-)
-from latentomics.matrices import first
+from latentomics.base import check_size, hold_out, read_features
+from latentomics.checks import check_choice, check_whole
+from latentomics.matrices import check_shape, first
 
 
 @pytest.fixture
@@ -50,14 +45,18 @@ def test_the_seed_decides(seen):
 
 @pytest.mark.parametrize("fraction", [1, 1.0, 3])
 def test_not_everything_can_be_held_out(seen, fraction):
-    says = rf"validation_fraction must be below 1; got {fraction}"
+    says = (
+        rf"validation_fraction must be a number of at least 0, below 1; got {fraction}"
+    )
     with pytest.raises(ValueError, match=says):
         hold_out(seen, fraction, 0)
 
 
 def test_numbers_of_numpy_are_numbers():
     check_whole(max_iter=np.int64(3))
-    with pytest.raises(ValueError, match=r"max_iter .* whole number from 1 up; got "):
+    with pytest.raises(
+        ValueError, match=r"max_iter .* whole number of at least 1; got "
+    ):
         check_whole(max_iter=np.float64(3))
 
 
@@ -124,3 +123,10 @@ class TestReadFeatures:
             assert_array_equal(read_features(model, X[[9, 8, 7]], reset=False), X)
         read_features(model, X.to_numpy(), reset=False)
         assert_array_equal(read_features(model, X[[9, 8, 7]], reset=False), X)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4)])
+def test_only_one_row_is_told_how_to_be_a_matrix(shape):
+    with pytest.raises(ValueError, match="X must be a matrix") as refused:
+        check_shape(np.ones(shape))
+    assert ("Reshape your data" in str(refused.value)) == (len(shape) == 1)

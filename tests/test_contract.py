@@ -21,6 +21,8 @@ from house import (
 from house_values import FIT_WITH, OTHER, SILENT, WITH
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
@@ -75,6 +77,35 @@ def test_a_clone_learns_the_same_and_starts_unfitted(estimator_class, make, data
     fresh = clone(model)
     assert not learned(fresh)
     assert same_fit(fresh.fit(*data), model)
+
+
+def test_codes_are_named_and_may_be_tables(estimator_class, make, data):
+    if not hasattr(estimator_class, "get_feature_names_out"):
+        assert not hasattr(estimator_class, "transform")
+        return
+    model = make(estimator_class).fit(*data)
+    codes = model.transform(data[0])
+    table = model.set_output(transform="pandas").transform(data[0])
+    assert_array_equal(codes, table)
+    assert list(table) == list(model.get_feature_names_out())
+    assert len(set(table)) == codes.shape[1]
+
+
+def test_a_pickle_of_other_parameters_is_refused(estimator_class, make):
+    model = make(estimator_class)
+    for state in (model.__dict__ | {"line_axis": 0}, dict([*vars(model).items()][1:])):
+        with pytest.raises(ValueError, match="pickled by another version of latent"):
+            estimator_class.__new__(estimator_class).__setstate__(state)
+
+
+def test_names_and_counts_stored_by_a_fit_that_failed_are_no_fit(
+    estimator_class, make, data
+):
+    model = make(estimator_class)
+    model.n_features_in_, model.feature_names_in_ = 1, np.array(["a"])
+    with pytest.raises(NotFittedError):
+        check_is_fitted(model)
+    check_is_fitted(make(estimator_class).fit(*data))
 
 
 def test_a_fit_survives_pickling(estimator_class, make, data):
@@ -180,7 +211,7 @@ def test_entries_to_leave_out_are_left_out(denoiser_class, make, X, rng):
     held = rng.random(X.shape) < 0.1
     held[0] = held[:, 0] = False
     other = np.where(held, X + 5, X)
-    settings = {"validation_fraction": 0.0, "patience": 10**6, "look_every": 200}
+    settings = {"validation_fraction": 0.0, "max_iter": 20, "look_every": 20}  # 1 look
     one, two = (
         on(make(denoiser_class), **settings).fit(M, validation=held) for M in (X, other)
     )

@@ -93,7 +93,7 @@ def test_an_estimator_told_to_stay_on_the_cpu_does(cls, counted):
 
 def test_a_decoder_made_inside_gets_the_device(measured, monkeypatch):
     quick = partial(VAEDecoder, n_epochs=1, n_steps=1)
-    monkeypatch.setattr("latentomics.sensing.residual.VAEDecoder", quick)
+    monkeypatch.setattr("latentomics.sensing.residual_decoder.VAEDecoder", quick)
     with plugged_in() as crossings:
         ResidualDecoder(device="cpu").fit(measured[0])
         assert not crossings
@@ -103,7 +103,9 @@ def test_a_decoder_made_inside_gets_the_device(measured, monkeypatch):
 
 def test_the_tables_name_every_estimator_once():
     names = {cls.__name__ for cls in estimator_classes()}
-    assert names == BASELINE.keys() | NO_DEVICE.keys()
+    known = BASELINE.keys() | NO_DEVICE.keys()
+    says = "in crossings.json, or without a device in NO_DEVICE with the reason"
+    assert names == known, f"{names ^ known} must stand {says}"
     assert not BASELINE.keys() & NO_DEVICE.keys()
     assert not any(
         has_device(c) for c in estimator_classes() if c.__name__ in NO_DEVICE

@@ -10,7 +10,7 @@ from house_named import FUNCTIONS
 from numpy.testing import assert_allclose
 
 from latentomics.metrics import spearman_matrix, spike_scores
-from latentomics.sensing import measurement, profiles
+from latentomics.sensing import measurement, top_genes
 from latentomics.studies.denoise import downstream, implicit_rank
 from latentomics.studies.multitask import comparisons, weights
 from latentomics.studies.multitask.experiments import Predictions
@@ -43,7 +43,7 @@ SINGLE = {
     "coherence": theory.coherence,
     "noise_variance": lambda X: measurement.noise_variance(X, 2),
     "add_noise": lambda X: measurement.add_noise(X, 2),
-    "top_genes": lambda X: profiles.top_genes(X, 3),
+    "top_genes": lambda X: top_genes(X, 3),
     "cluster_drugs": lambda X: weights.cluster_drugs(X, 3),
     "cluster_drugs, unit_norm": lambda X: weights.cluster_drugs(X, 3, unit_norm=True),
     "top_features": lambda X: weights.top_features(X, 3),

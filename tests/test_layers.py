@@ -9,7 +9,8 @@ import latentomics
 
 LAYERS = [
     {"__init__"},
-    {"arrays", "matrices"},
+    {"arrays", "matrices", "checks", "docstrings"},
+    {"params"},
     {"base", "linalg", "solvers", "metrics"},
     {"data", "plot"},
     {"denoise", "multitask", "signatures", "sensing"},

@@ -136,8 +136,11 @@ def test_a_regressor_is_scored_by_name(cls, make, given):
     for wrong, says in ((Y.iloc[1:], "row"), (Y.to_numpy()[:, 1:], "a column for")):
         with pytest.raises(ValueError, match=f"Y must have .*{says}"):
             model.score(X, wrong)
-    with pytest.raises(ValueError, match="Y must be finite, without NaN; got nan in"):
-        model.score(X, Y.replace(0, np.nan))
+    gaps = Y.replace(0, np.nan)
+    known = model.score(X, gaps, weights)
+    for axis in (0, 1):
+        found = model.score(X, turned(gaps, axis), turned(weights))
+        assert found == pytest.approx(known)
 
 
 @pytest.mark.parametrize("cls", estimator_classes(REGRESSORS))

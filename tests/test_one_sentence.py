@@ -63,11 +63,11 @@ REFUSED = {
     ),
     "folds text": (
         lambda: downstream.drug_mean_predictions(A6, list("ababaabb")),
-        "folds must be whole numbers from 0 up; got 'a'",
+        "folds must be non-negative whole numbers; got 'a'",
     ),
     "folds below 0": (
         lambda: downstream.drug_mean_predictions(A6, FOLDS - 1),
-        "folds must be whole numbers from 0 up; got -1",
+        "folds must be non-negative whole numbers; got -1",
     ),
     "folds masked": (
         lambda: downstream.drug_mean_predictions(A6, HIDDEN),

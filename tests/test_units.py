@@ -126,7 +126,8 @@ def test_units_do_not_matter(make, given, cls, argument, dtype, unit, rtol):
     for name, value in one.items():
         size = np.abs(value).max()
         scaled = np.asarray(two[name], dtype="float64") / unit_out
-        assert_allclose(scaled, value, atol=rtol * size, rtol=0)
+        says = f"{name}: parameters of {cls.__name__} with units belong in IN_UNITS"
+        assert_allclose(scaled, value, atol=rtol * size, rtol=0, err_msg=says)
 
 
 @called([(c, a) for c, a in ARGUMENTS if c.__name__ not in NOT_CENTRED])

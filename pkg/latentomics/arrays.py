@@ -54,8 +54,7 @@ def binary_size(T, dim=None):
     Dividing by it is exact, and keeps squares from overflowing or vanishing. With
     `dim`, the maximum is taken along that dimension, which is kept with length 1.
     """
-    kept = {} if dim is None else {"dim": dim, "keepdim": True}
-    largest = T.abs().amax(**kept)
+    largest = T.abs().amax(() if dim is None else dim, keepdim=dim is not None)
     exponent = torch.frexp(largest).exponent.clamp(*EXPONENTS[T.dtype])
     size = torch.ldexp(torch.ones_like(largest), exponent)
     return torch.where(largest > 0, size, 1)

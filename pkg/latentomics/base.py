@@ -2,18 +2,16 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from latentomics.arrays import (
-    DTYPES,
     as_mask,
     as_numpy,
     as_tensor,
     enough,
     in_dtype,
-    resolve_device,
 )
+from latentomics.checks import check_share, check_whole
 from latentomics.matrices import (
     aligned,
     aligned_like,
@@ -23,41 +21,10 @@ from latentomics.matrices import (
     names_of,
     read_matrix,
 )
+from latentomics.params import Estimator, InPrecision, Iterative, OnDevice
 
 MOST_WHOLE = 2.0**63  # beyond it, int64 turns negative
 HEADROOM = 100  # how far an intermediate value may exceed the data
-
-
-def check_positive(**values):
-    """Raise ValueError for the first value that is not a finite number above 0."""
-    for name, value in values.items():
-        number = isinstance(value, int | float | np.number)
-        if not number or isinstance(value, bool) or not 0 < value < np.inf:
-            raise ValueError(f"{name} must be a positive number; got {value!r}")
-
-
-def check_not_negative(**values):
-    """Raise ValueError for the first value that is not finite and non-negative."""
-    for name, value in values.items():
-        number = isinstance(value, int | float | np.number)
-        if not number or isinstance(value, bool) or not 0 <= value < np.inf:
-            raise ValueError(f"{name} must be a number from 0 up; got {value!r}")
-
-
-def check_whole(at_least=1, **values):
-    """Raise ValueError for the first value that is not a whole number."""
-    for name, value in values.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < at_least:
-            raise ValueError(
-                f"{name} must be a whole number from {at_least} up; got {value!r}"
-            )
-
-
-def check_choice(name, value, allowed):
-    """Raise ValueError unless `value` is one of `allowed`."""
-    if value not in tuple(allowed):  # a tuple, for unhashable values
-        raise ValueError(f"{name} must be one of {tuple(allowed)}; got {value!r}")
 
 
 # name -> mean error on the held-out entries, of an array or a tensor
@@ -84,6 +51,17 @@ def check_size(X, dtype, name="X", *, small=True):
         raise ValueError(
             f"{name} must hold values of at most {limit:.0e} in {dtype}; "
             f"got {X[row, column]:.1e} in row {row}, column {column}"
+        )
+
+
+def check_no_negative(X, what):
+    """Raise ValueError if a matrix holds a negative value; `what` it must hold."""
+    below = np.argwhere(X < 0)
+    if len(below):
+        row, column = (int(i) for i in below[0])
+        raise ValueError(  # begins as scikit-learn's tests of estimators want
+            f"Negative values in data passed to X: it must hold non-negative {what}; "
+            f"got {X[row, column]} in row {row}, column {column}"
         )
 
 
@@ -156,9 +134,7 @@ def hold_out(seen, fraction, random_state):
         non-negative whole number.
     """
     check_whole(at_least=0, random_state=random_state)
-    check_not_negative(validation_fraction=fraction)
-    if fraction >= 1:
-        raise ValueError(f"validation_fraction must be below 1; got {fraction!r}")
+    check_share("validation_fraction", fraction, below=1)
     rng = np.random.default_rng(random_state)
     held = np.asarray(seen) & (rng.random(seen.shape) < fraction)
     n, p = seen.shape
@@ -167,7 +143,7 @@ def hold_out(seen, fraction, random_state):
     return held
 
 
-def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
+def read_features(model, X, *, reset=True, gaps=False, any_order=False, min_samples=1):
     """Return `X`, of `fit` or a later call, as :func:`read_matrix` reads it.
 
     A fit stores the column names; with ``reset=False`` they must match those of the
@@ -183,18 +159,41 @@ def read_features(model, X, *, reset=True, gaps=False, any_order=False, **how):
             names = names_of(X, axis=1)
     values = read_matrix(X, gaps=gaps)
     given = values if names is None else pd.DataFrame(values, columns=names)
-    how |= {"dtype": "float64", "order": "C", "ensure_all_finite": False}
-    values = validate_data(model, given, reset=reset, **how)
+    values = validate_data(
+        model,
+        given,
+        reset=reset,
+        dtype="float64",
+        order="C",
+        ensure_all_finite=False,
+        ensure_min_samples=min_samples,
+    )
     if reset:
         model._column_names = names
     return values
 
 
-class GappyMatrixEstimator(BaseEstimator):
-    """Base for estimators whose `X` may hold NaN for "not measured".
+class GappyMatrixEstimator(Estimator):
+    """Base for estimators whose `X` may hold NaN for "not measured"."""
 
-    A subclass has the parameters `device` and `dtype`, and sets `_has_units` to False
-    if it scales `X` before anything else.
+    def _checked(self, X):
+        """Check the parameters and `X`, and return it as an array."""
+        self._check_parameters()
+        X = read_features(self, X, gaps=True)
+        check_lines(~np.isnan(X), "a measured entry")
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class Denoiser(GappyMatrixEstimator, Iterative, OnDevice, InPrecision):
+    """Base for estimators that fit a low-rank matrix.
+
+    A subclass sets `_has_units` to False if it scales `X` before anything else.
+    `_fitted`, a boolean array of the shape of `X`, marks the fitted entries.
     """
 
     _has_units = True
@@ -210,28 +209,22 @@ class GappyMatrixEstimator(BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is empty or not a matrix of numbers, holds an infinite value or
-            repeated names, or has a row or a column without an entry to fit; or if
-            `validation` is not a boolean mask of the shape of `X`.
+            If a parameter is out of its range; if `X` is empty or not a matrix of
+            numbers, holds an infinite value or repeated names, or has a row or a column
+            without an entry to fit; or if `validation` is not a boolean mask of the
+            shape of `X`.
         """
-        resolve_device(self.device)
         table, X = X, self._checked(X)
         seen = ~np.isnan(X)
         if validation is None:
             validation = self._draw_validation(seen)
         held = check_mask(validation, table, "validation") & seen
         check_lines(seen & ~held, "an entry that validation leaves to fit")
-        check_choice("dtype", self.dtype, DTYPES)
+        self._fitted = seen & ~held
         check_size(X, self.dtype, small=self._has_units)
         dtype = dtype or enough(X, self.dtype)
         X = as_tensor(X, device=self.device, dtype=dtype)
-        return X, *(as_mask(m, device=self.device) for m in (seen & ~held, held))
-
-    def _checked(self, X):
-        """Check `X` and return it as an array."""
-        X = read_features(self, X, gaps=True)
-        check_lines(~np.isnan(X), "a measured entry")
-        return X
+        return X, *(as_mask(m, device=self.device) for m in (self._fitted, held))
 
     def _draw_validation(self, seen):
         """Choose the entries to hold out if the caller does not: here, none."""
@@ -254,8 +247,3 @@ class GappyMatrixEstimator(BaseEstimator):
     def _rounded(self, T):
         """Return a tensor as an array of `dtype`, unless that rounds it away."""
         return in_dtype(as_numpy(T), self.dtype)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags

@@ -41,7 +41,8 @@ def main(names):
     if SPEED.is_file():
         stored = pd.read_csv(SPEED)
         table = pd.concat([stored[~stored["part"].isin(names)], table])
-    table["iterations"] = table["iterations"].astype("Int64")
+    for column in ("iterations", "repeats"):
+        table[column] = table[column].astype("Int64")
     table = table.sort_values("part", kind="stable").round(6)
     table.to_csv(SPEED, index=False, lineterminator="\n")
 

@@ -18,8 +18,12 @@ from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import generator
 from latentomics.data import load
-from latentomics.denoise import ResidualThresholdedDMF
-from latentomics.denoise.chain import chain_gradient, start_factors, tails
+from latentomics.denoise import (
+    DeepMatrixFactorization,
+    ResidualThresholdedDMF,
+    Trimmed,
+)
+from latentomics.denoise.chain import balanced_start, chain_gradient, tails
 from latentomics.studies.denoise import experiments
 
 PUBLISHED = {"hidden": (500,) * 4, "sd": 1e-3, "learning_rate": 1e-3}
@@ -58,13 +62,14 @@ def published_iteration(planted):
 def per_iteration(planted, hidden, n_iter=400):
     """Seconds of one iteration, and of its matrix products alone."""
     X, held = experiments.visible(planted), planted.validation
-    given = {"hidden": hidden, "scale": None, "device": "cpu", "patience": 10**6}
+    given = {"scale": None, "device": "cpu", "patience": 10**6}
 
     def run(n):
-        model = ResidualThresholdedDMF(0.15, max_iter=n, **given)
+        loss = Trimmed(0.15)
+        model = DeepMatrixFactorization(hidden, loss=loss, max_iter=n, **given)
         return timed(lambda: fit(model, X, held))
 
-    factors = start_factors([800, *hidden, 100], "balanced", 1e-3, generator(0))
+    factors = balanced_start([800, *hidden, 100], 1e-3, generator(0))
     factors = [M.float() for M in factors]
     G = torch.ones(800, 100)
 

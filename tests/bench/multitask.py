@@ -10,10 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import elastic_nets
 import numpy as np
 
 from latentomics.multitask import TraceNormRegressor
 from latentomics.multitask.trace_norm import trace_norm_grid
+from latentomics.studies.multitask.rival_solvers import SOLVERS
 from latentomics.studies.multitask.simulate import planted_mechanisms
 
 GAP = 1e-3
@@ -46,6 +48,7 @@ def rows():
         single = TraceNormRegressor(tol=GAP, dtype="float32", device="cpu")
         yield _row(task, "split, float32", made, single, 50, dtype="float32")
     yield from race()
+    yield from elastic_nets.rows()
     for name, values in GROWTH.items():
         for value in values:
             made = planted_mechanisms(**(MIDDLE | {name: value}), missing=0.2)
@@ -63,7 +66,7 @@ def race():
 def _row(task, who, made, solver, n_lams, dtype="float64"):
     model = solver
     if isinstance(solver, str):
-        model = TraceNormRegressor(solver=solver, tol=GAP, device="cpu")
+        model = SOLVERS[solver](tol=GAP, device="cpu")
     X, Y = made.X.to_numpy(), made.Y.to_numpy()
     start = time.process_time()
     path = model.fit_path(X, Y, trace_norm_grid(n_lams))

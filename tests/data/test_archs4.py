@@ -441,8 +441,11 @@ def test_names_that_cannot_be_read(options, says, made):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"size": 0}, "size must be a whole number from 1 up; got 0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up; got -1"),
+        ({"size": 0}, "size must be a whole number of at least 1; got 0"),
+        (
+            {"random_state": -1},
+            "random_state must be a whole number of at least 0; got -1",
+        ),
     ],
 )
 def test_batches_that_cannot_be(options, says, made):

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from scipy.optimize import nnls
 
 from latentomics.data import fetch, load
-from latentomics.data.channels import CHANNELS
+from latentomics.data.sbs96 import CHANNELS
 from latentomics.data.tcga import STUDIES
 from latentomics.studies.signatures.simulate import GERMLINE
 

@@ -3,14 +3,27 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from house import same_fit
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import generator
-from latentomics.denoise import DeepMatrixFactorization, StablePCP
-from latentomics.denoise.chain import start_factors
+from latentomics.denoise import (
+    DeepMatrixFactorization,
+    Huber,
+    StablePCP,
+    Trimmed,
+)
+from latentomics.denoise.losses import Bounded
+from latentomics.studies.denoise.variants import VariantDMF
 
 ETA = 1.5
+LOSSES = {
+    "squared": "squared",
+    "absolute": "absolute",
+    "huber": Huber(ETA),
+    "trimmed": Trimmed(ETA),
+}
 # Written again, for autograd to differentiate
 SLOW_LOSSES = {
     "squared": lambda R: R**2 / 2,
@@ -30,16 +43,13 @@ def fixed(n_iter, **given):
     """A model that makes `n_iter` steps and looks once, at the end."""
     settings = {
         "hidden": (6,),
-        "eta": ETA,
         "scale": "raw",
         "init_scale": 0.3,
         "learning_rate": 0.02,
         "validation_fraction": 0,
         "dtype": "float64",
     }
-    return DeepMatrixFactorization(
-        **{**settings, **given}, max_iter=n_iter, look_every=n_iter
-    )
+    return VariantDMF(**{**settings, **given}, max_iter=n_iter, look_every=n_iter)
 
 
 def fit(model, X, **given):
@@ -48,24 +58,24 @@ def fit(model, X, **given):
         return model.fit(X, **given)
 
 
-def slow_loop(X, model, n_iter):
+def slow_loop(X, model, n_iter, *, loss="squared", optimizer="adam"):
     """The factors after `n_iter` steps of torch's optimizer on autograd's gradient."""
     sizes = [X.shape[0], *model.hidden, X.shape[1]]
     order = 1 if X.shape[0] >= X.shape[1] else -1  # the start is drawn long side first
-    start = start_factors(
-        sizes[::order], model.init, model.init_scale, generator(model.random_state)
+    start = model._start_factors(
+        sizes[::order], model.init_scale, generator(model.random_state)
     )
     factors = [(M if order == 1 else M.T).clone() for M in start[::order]]
     factors = [M.requires_grad_() for M in factors]
     X = torch.tensor(X)
     seen = ~X.isnan()
-    optimizer = SLOW_OPTIMIZERS[model.optimizer](
+    optimizer = SLOW_OPTIMIZERS[optimizer](
         factors, lr=model.learning_rate, weight_decay=model.weight_decay
     )
     for _ in range(n_iter):
         optimizer.zero_grad()
         R = (X - torch.linalg.multi_dot(factors))[seen]
-        SLOW_LOSSES[model.loss](R).mean().backward()
+        SLOW_LOSSES[loss](R).mean().backward()
         optimizer.step()
     return [M.detach() for M in factors]
 
@@ -81,25 +91,28 @@ def small(gappy):
 @pytest.mark.parametrize("turned", [False, True])
 def test_steps_agree_with_autograd(small, loss, hidden, turned):
     X = (small, small.T)[turned]
-    model = fit(fixed(3, hidden=hidden, loss=loss, optimizer="sgd"), X)
-    for ours, slow in zip(model.factors_, slow_loop(X, model, 3), strict=True):
+    model = fit(fixed(3, hidden=hidden, loss=LOSSES[loss], optimizer="sgd"), X)
+    by_autograd = slow_loop(X, model, 3, loss=loss, optimizer="sgd")
+    for ours, slow in zip(model.factors_, by_autograd, strict=True):
         assert_allclose(ours, slow, atol=1e-12)
 
 
 @pytest.mark.parametrize("optimizer", list(SLOW_OPTIMIZERS))
 @pytest.mark.parametrize("weight_decay", [0.0, 0.05])
-@pytest.mark.parametrize("init", ["balanced", "gaussian", "uniform", "identity"])
+@pytest.mark.parametrize("init", ["balanced", "gaussian", "identity"])
 @pytest.mark.parametrize("n_iter", [1, 20])
 def test_optimizers_agree_with_torch(small, optimizer, weight_decay, init, n_iter):
     model = fixed(n_iter, optimizer=optimizer, weight_decay=weight_decay, init=init)
     model = fit(model, small)
-    for ours, slow in zip(model.factors_, slow_loop(small, model, n_iter), strict=True):
+    by_torch = slow_loop(small, model, n_iter, optimizer=optimizer)
+    for ours, slow in zip(model.factors_, by_torch, strict=True):
         assert_allclose(ours, slow, atol=1e-12)
 
 
 @pytest.mark.parametrize("loss", list(SLOW_LOSSES))
 def test_trace_reports_the_objective_of_the_docstring(small, device, loss):
-    model = fixed(50, loss=loss, weight_decay=0.3, hidden=(6, 5), device=device)
+    given = {"weight_decay": 0.3, "hidden": (6, 5), "device": device}
+    model = fixed(50, loss=LOSSES[loss], **given)
     model = fit(model, small)
     R = torch.tensor((small - model.low_rank_)[~np.isnan(small)])
     by_hand = float(SLOW_LOSSES[loss](R).mean())
@@ -238,7 +251,7 @@ def test_the_plateau_of_a_small_random_start_does_not_stop_the_fit(gappy):
     # entries of N(0, 1e-4): the product starts at 1e-7, near the saddle at 0, where
     # the validation error stands still for more looks than patience allows
     X = gappy[1]
-    model = DeepMatrixFactorization(
+    model = VariantDMF(
         (8,),
         init="gaussian",
         init_scale=1e-4,
@@ -262,10 +275,9 @@ def test_two_factors_huber_and_decay_reach_the_optimum_of_stable_pcp(small, opti
     # lam / |Omega| makes the two objectives one, with |Omega| between them
     seen, lam = ~np.isnan(small), 1.0
     convex = StablePCP(lam, ETA, tol=1e-10, max_iter=5000).fit(small)
-    deep = DeepMatrixFactorization(
+    deep = VariantDMF(
         (9,),
-        loss="huber",
-        eta=ETA,
+        loss=Huber(ETA),
         scale="raw",
         optimizer=optimizer,
         learning_rate={"sgd": 0.2, "adam": 0.003}[optimizer],
@@ -294,13 +306,13 @@ def test_spikes_pull_the_squared_fit_more_than_the_robust_ones(gappy, rng):
     truth, X = gappy
     X = X + np.where(rng.random(X.shape) < 0.05, 8.0, 0)
     errors = {
-        loss: np.linalg.norm(
-            DeepMatrixFactorization((20,), loss=loss, eta=1.5, learning_rate=3e-3)
+        name: np.linalg.norm(
+            DeepMatrixFactorization((20,), loss=loss, learning_rate=3e-3)
             .fit(X)
             .low_rank_
             - truth
         )
-        for loss in SLOW_LOSSES
+        for name, loss in LOSSES.items()
     }
     # 15 seeds: the worst of the three at .47 to .82 of the squared one
     worst = max(errors[loss] for loss in ("absolute", "huber", "trimmed"))
@@ -328,7 +340,7 @@ def test_too_few_steps_are_said(small):
 
 
 def test_steps_too_large_are_said(small):
-    model = DeepMatrixFactorization(
+    model = VariantDMF(
         (6,), optimizer="sgd", learning_rate=1e6, look_every=1, init_scale=1.0
     )
     with pytest.raises(FloatingPointError, match="take smaller steps"):
@@ -382,12 +394,38 @@ def test_the_noise_is_the_robust_deviation_of_the_fitted_residuals(
     assert_allclose(model.noise_, 1.4826 * R[(len(R) - 1) // 2], rtol=1e-9)
 
 
-@pytest.mark.parametrize("loss", ["huber", "trimmed"])
+@pytest.mark.parametrize("loss", [Huber, Trimmed])
 def test_eta_may_count_noises(small, loss):
     # as many as there are make the bound that eta alone would have been
-    model = fit(fixed(100, loss=loss, eta=3.0, eta_unit="noise"), small)
+    model = fit(fixed(100, loss=loss(3.0, "noise")), small)
     assert np.isfinite(model.low_rank_).all()
-    far = fit(fixed(100, loss=loss, eta=1e4, eta_unit="noise"), small)
+    far = fit(fixed(100, loss=loss(1e4, "noise")), small)
     squared = fit(fixed(100), small)
     assert_allclose(far.low_rank_, squared.low_rank_, atol=1e-12)
     assert (model.low_rank_ != far.low_rank_).any()
+
+
+@pytest.mark.parametrize(
+    ("loss", "says"),
+    [
+        (Huber(0.6, "noise"), r"eta must be between 0\.674 and 1e\+15 .*'noise'; got"),
+        (Trimmed(1e16), r"eta must be between 0 and 1e\+15 .*'scaled'; got 1e\+16"),
+        (Trimmed(0.0), r"eta must be a positive number; got 0\.0"),
+        (Huber(2.0, "sd"), r"unit must be one of \('scaled', 'noise'\); got 'sd'"),
+        (Bounded(2.0), r"loss must be one of .*, Huber\(eta\) or Trimmed\(eta\); got"),
+        (Huber, r"loss must be one of .*, Huber\(eta\) or Trimmed\(eta\); got"),
+    ],
+)
+def test_a_loss_that_makes_no_sense_is_refused(small, loss, says):
+    with pytest.raises(ValueError, match=f"^{says}"):
+        fixed(1, loss=loss).fit(small)
+
+
+def test_the_bound_of_a_loss_is_a_parameter_of_the_model(small):
+    model = fixed(1, loss=Huber(2.0)).set_params(loss__eta=0.1)
+    assert same_fit(model.fit(small), fixed(1, loss=Huber(0.1)).fit(small))
+    assert model.loss.eta == 0.1
+
+
+def test_a_loss_says_what_it_is():
+    assert repr(Trimmed(2.5, "noise")) == "Trimmed(eta=2.5, unit='noise')"

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,3 +92,20 @@ def test_a_score_a_millionth_short_reaches_the_bound():
     scores = np.array([0.9, 0.9 * (1 - 0.9e-6), 0.9 * (1 - 1.1e-6), 1.0, np.nan])
     assert_array_equal(reaches(scores, 0.9), [True, True, False, True, False])
     assert_array_equal(reaches(-scores, -0.9)[:4], [True, True, True, False])
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9, -1.0])
+def test_a_choice_that_rounding_may_decide_is_told(unit):
+    least, edge = unit, unit + 1e-6 * abs(unit)
+    for near in (edge + 5e-10 * abs(unit), edge - 5e-10 * abs(unit)):
+        with pytest.warns(UserWarning, match="another processor may choose another"):
+            first_near_best([near, least])
+        with pytest.warns(UserWarning, match="another processor may choose another"):
+            reaches(np.array([-near]), -least)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for clear in (edge + 2e-9 * abs(unit), edge - 2e-9 * abs(unit), least):
+            first_near_best([clear, least])
+            first_near_best([[clear, 0.0], [least, 0.0]])
+            first_near_best([np.inf, clear, least])
+            reaches(np.array([-clear, np.nan]), -least)

@@ -16,8 +16,8 @@ from latentomics.multitask import (
     TraceNormRegressor,
 )
 from latentomics.multitask.path_search import SETTINGS
-from latentomics.multitask.trace_norm import SOLVERS
 from latentomics.studies.multitask.experiments import nested_cv
+from latentomics.studies.multitask.rival_solvers import SOLVERS
 
 TIGHT = {"tol": 1e-10}
 GRID = [{"multiple": m} for m in (10.0, 1.0, 0.1)]
@@ -27,8 +27,8 @@ every_setting = pytest.mark.parametrize("setting", SETTINGS)
 ONCE_AND_TWICE = {
     "ridge": (RidgePerTask(3.0), RidgePerTask(6.0)),
     **{
-        solver: [TraceNormRegressor(lam, solver=solver, **TIGHT) for lam in (3.0, 6.0)]
-        for solver in SOLVERS
+        name: [solver(lam, **TIGHT) for lam in (3.0, 6.0)]
+        for name, solver in SOLVERS.items()
     },
     "fractions": 2 * [PathSearch(TraceNormRegressor(**TIGHT), [{"fraction": 0.3}])],
     "mean loss": 2 * [ElasticNetPerTask()],
@@ -82,7 +82,7 @@ def test_the_trace_norm_of_one_drug_on_3_lines_is_a_ridge(sparse, solver, share)
     X, Y = sparse([0, 1, 2])
     y = np.array([1, 2, 4])
     lam = share * np.linalg.norm(X[:3].T @ (y - y.mean()))
-    fit = TraceNormRegressor(lam, solver=solver, tol=1e-12).fit(X, Y["e"])
+    fit = SOLVERS[solver](lam, tol=1e-12).fit(X, Y["e"])
     # lam |w| and rho |w|^2 / 2 have the same slope
     rho = lam / np.linalg.norm(fit.coef_)
     found = [*fit.coef_[:, 0], *fit.intercept_]

@@ -155,11 +155,11 @@ def test_training_cells_in_any_memory_order_and_type():
 
 
 def test_messages(Y):
-    with pytest.raises(ValueError, match="n_splits must be a whole number from 2 up"):
-        InductiveKFold(1)
-    with pytest.raises(ValueError, match="n_splits must be a whole number from 2 up"):
-        TransductiveKFold(1)
     for splitter in (InductiveKFold, TransductiveKFold):
+        with pytest.raises(
+            ValueError, match="n_splits must be .* number of at least 2"
+        ):
+            splitter(1)
         with pytest.raises(ValueError, match="random_state must be .*; got None"):
             splitter(random_state=None)
     with pytest.raises(ValueError, match="n_splits=5 greater than .* n_samples=4"):

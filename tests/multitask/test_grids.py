@@ -1,6 +1,7 @@
-"""A grid is a list of points, each a dict of what the path needs: or one sentence."""
+"""The grid of a path: every point has the names that the path needs."""
 
 import re
+from itertools import product
 
 import pytest
 
@@ -33,16 +34,27 @@ def data(rng):
 
 
 @every_path
-def test_what_is_no_list_of_points_is_refused(model, data):
+def test_other_names_are_refused(model, data):
     point = KEYS[model]
-    for grid in ([], point, "none", 3, [3], [{}], [point | {"more": 1}]):
-        with pytest.raises(ValueError, match="grid must be a list of points, each a"):
+    for grid in ([], "none", 3, [3], [{}], [point | {"more": 1}]):
+        with pytest.raises(ValueError, match="grid must "):
             model().fit_path(*data, grid)
 
 
 @every_path
+def test_a_dict_of_lists_stands_for_all_combinations(model, data):
+    point = KEYS[model]
+    halves = {name: [value, value / 2] for name, value in point.items()}
+    points = model().fit_path(*data, halves).points
+    names = [{n: p[n] for n in point} for p in points]
+    assert names == [
+        dict(zip(point, v, strict=True)) for v in product(*halves.values())
+    ]
+
+
+@every_path
 def test_the_message_names_the_keys(model, data):
-    says = f"each a dict of {' and '.join(KEYS[model])}; got {{'lamda': 1}}"
+    says = f"grid must name exactly {', '.join(KEYS[model])}; got {{'lamda': 1}}"
     with pytest.raises(ValueError, match=re.escape(says)):
         PathSearch(model(), [{"lamda": 1}]).fit(*data)
 
@@ -58,7 +70,7 @@ def test_the_message_names_the_number(model, data, bad):
 
 
 def test_a_model_without_a_path_takes_parameters(data):
-    with pytest.raises(ValueError, match="each a dict of parameters; got 3"):
+    with pytest.raises(ValueError, match="grid must be a dict of names .*; got 3"):
         NearestDrug().fit_path(*data, [3])
     with pytest.raises(ValueError, match="Invalid parameter 'width'"):
         NearestDrug().fit_path(*data, [{"width": 3}])
@@ -66,5 +78,5 @@ def test_a_model_without_a_path_takes_parameters(data):
 
 @pytest.mark.parametrize("make", [trace_norm_grid, ridge_grid, hybrid_grid])
 def test_a_grid_without_a_point_is_refused(make):
-    with pytest.raises(ValueError, match="n_lams must be a whole number from 1 up"):
+    with pytest.raises(ValueError, match="n_lams must be a whole number of at least 1"):
         make(0)

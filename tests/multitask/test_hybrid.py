@@ -184,7 +184,7 @@ def test_more_shrinkage_makes_smaller_corrections(data):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"shrinkage": 1.5}, "shrinkage must be at most 1; got 1.5"),
+        ({"shrinkage": 1.5}, "shrinkage must be a number above 0, at most 1; got 1.5"),
         ({"covariance_tol": 0}, "covariance_tol must be a positive number; got 0"),
     ],
 )

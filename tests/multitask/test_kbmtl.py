@@ -347,16 +347,22 @@ def test_lines_may_all_be_the_same():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_components": 0}, "n_components must be a whole number from 1 up; got 0"),
+        (
+            {"n_components": 0},
+            "n_components must be a whole number of at least 1; got 0",
+        ),
         ({"width": 0}, "width must be a positive number; got 0"),
         ({"sigma_h": -1}, "sigma_h must be a positive number; got -1"),
         ({"sigma_w": 0}, "sigma_w must be a positive number; got 0"),
         ({"precision_prior": 1}, "precision_prior must be a shape and a scale; got 1"),
         ({"noise_prior": (1, 0)}, "noise_prior must be a positive number; got 0"),
         ({"noise_prior": (0, 1)}, "noise_prior must be a positive number; got 0"),
-        ({"tol": -1}, "tol must be a number from 0 up; got -1"),
-        ({"max_iter": 0}, "max_iter must be a whole number from 1 up; got 0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up; got -1"),
+        ({"tol": -1}, "tol must be a non-negative number; got -1"),
+        ({"max_iter": 0}, "max_iter must be a whole number of at least 1; got 0"),
+        (
+            {"random_state": -1},
+            "random_state must be a whole number of at least 0; got -1",
+        ),
         ({"device": "tpu"}, "device must be one of ('auto', 'cpu', 'cuda'); got 'tpu'"),
         ({"dtype": "int"}, "dtype must be one of ('float64', 'float32'); got 'int'"),
     ],

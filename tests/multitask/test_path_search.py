@@ -21,6 +21,7 @@ from latentomics.multitask import (
 )
 from latentomics.multitask.path_search import SETTINGS, Units, held_out
 from latentomics.multitask.regressor import LinearRegressor, ModelPath
+from latentomics.params import parameter
 
 FRACTIONS = [{"fraction": f} for f in (0.8, 0.2, 0.05)]
 MULTIPLES = [{"multiple": m} for m in (10.0, 1.0, 0.1)]
@@ -30,10 +31,9 @@ every_setting = pytest.mark.parametrize("setting", SETTINGS)
 class Spy(LinearRegressor):
     """Keeps what it is given, and predicts `level`, in standardised units."""
 
-    seen = []  # (X, Y) of each fit of any of them
+    level: float = parameter(0.0, kind="float")
 
-    def __init__(self, level=0.0):
-        self.level = level
+    seen = []  # (X, Y) of each fit of any of them
 
     def fit(self, X, Y):
         X, Y = self._read(X, Y)

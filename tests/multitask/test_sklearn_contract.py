@@ -23,9 +23,6 @@ SHORT = {"max_iter": 50, "device": "cpu"}
 SEARCH = {"grid": [{"multiple": 1.0}, {"multiple": 0.1}], "n_splits": 2}
 ESTIMATORS = [
     TraceNormRegressor(**SHORT),
-    TraceNormRegressor(**SHORT, solver="fista"),
-    TraceNormRegressor(**SHORT, solver="sample_space"),
-    TraceNormRegressor(**SHORT, solver="paper"),
     TraceNormHybrid(**SHORT),
     RidgePerTask(device="cpu"),
     ElasticNetPerTask(),

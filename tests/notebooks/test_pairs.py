@@ -1,6 +1,8 @@
 """Every notebook of the book keeps the promises that a reader relies on."""
 
+import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import jupytext
@@ -8,6 +10,7 @@ import nbformat
 import papermill
 import pytest
 
+from latentomics.params import Estimator
 from latentomics.rerun.notebook import Notebook, clean, code_cells
 
 ROOT = Path(__file__).parents[2]
@@ -166,3 +169,27 @@ def test_opens_with_a_label_and_a_heading(page):
     first = text(page).cells[0].source.splitlines()
     assert re.fullmatch(r"\(ch-[\w-]+\)=", first[0])
     assert first[1].startswith("# ")
+
+
+def inner_estimators(code):
+    """Estimators that are imported from a module behind the front door of a part."""
+    nodes = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.ImportFrom)]
+    return [
+        alias.name
+        for node in nodes
+        if re.match(r"latentomics\.(?!studies)\w+\.", node.module)
+        for alias in node.names
+        if isinstance(found := getattr(import_module(node.module), alias.name), type)
+        and issubclass(found, Estimator)
+    ]
+
+
+@every_page
+def test_estimators_come_through_the_front_doors(page):
+    cells = code_cells(text(page))
+    assert not [name for cell in cells for name in inner_estimators(cell.source)]
+
+
+def test_an_estimator_from_behind_a_front_door_is_noticed():
+    code = "from latentomics.denoise.soft_impute import SoftImpute, np"
+    assert inner_estimators(code) == ["SoftImpute"]

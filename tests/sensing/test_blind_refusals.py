@@ -32,12 +32,15 @@ def holed(M, value):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"n_components": 0}, "n_components must be a whole number from 1 up; got 0"),
-        ({"n_components": 1.5}, "n_components must be a whole number from 1 up"),
-        ({"tol": -1}, "tol must be a number from 0 up; got -1"),
-        ({"tol": np.nan}, "tol must be a number from 0 up; got nan"),
-        ({"max_iter": 0}, "max_iter must be a whole number from 1 up; got 0"),
-        ({"max_iter": 2.5}, "max_iter must be a whole number from 1 up; got 2.5"),
+        (
+            {"n_components": 0},
+            "n_components must be a whole number of at least 1; got 0",
+        ),
+        ({"n_components": 1.5}, "n_components must be a whole number of at least 1"),
+        ({"tol": -1}, "tol must be a non-negative number; got -1"),
+        ({"tol": np.nan}, "tol must be a non-negative number; got nan"),
+        ({"max_iter": 0}, "max_iter must be a whole number of at least 1; got 0"),
+        ({"max_iter": 2.5}, "max_iter must be a whole number of at least 1; got 2.5"),
         ({"device": "gpu"}, r"device must be one of \('auto', 'cpu', 'cuda'\)"),
     ],
 )
@@ -65,10 +68,10 @@ def test_more_factors_than_there_can_be_are_refused(
     ("changed", "message"),
     [
         ({"n_components": 13}, "at most the 12 samples that seem to have .*; got 13"),
-        ({"n_nonzero": 0}, "n_nonzero must be a whole number from 1 up; got 0"),
+        ({"n_nonzero": 0}, "n_nonzero must be a whole number of at least 1; got 0"),
         ({"n_nonzero": 6}, "n_nonzero must be at most the 5 measurements; got 6"),
-        ({"lam": -0.1}, "lam must be a number from 0 up; got -0.1"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
+        ({"lam": -0.1}, "lam must be a non-negative number; got -0.1"),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
     ],
 )
 def test_bad_parameters_of_modules_are_refused(batches, changed, message):
@@ -78,7 +81,7 @@ def test_bad_parameters_of_modules_are_refused(batches, changed, message):
 
 @pytest.mark.parametrize("noise", [-0.1, np.nan, np.inf, "loud", None])
 def test_bad_noise_is_refused(batches, model, noise):
-    message = "noise must be a number from 0 up; got "
+    message = "noise must be a non-negative number; got "
     with pytest.raises(ValueError, match=message):
         model.fit(batches, noise)
     Y, A = batches[0]

@@ -58,7 +58,7 @@ def test_they_lie_between_random_pools_and_principal_directions(correlated):
 
 
 def test_bad_numbers_are_refused(correlated):
-    with pytest.raises(ValueError, match="noise must be a number from 0 up"):
+    with pytest.raises(ValueError, match="noise must be a non-negative number"):
         OptimisedPools(3, noise=-1).fit(correlated)
     with pytest.raises(ValueError, match=r"at most the 15 feature\(s\)"):
         OptimisedPools(16).fit(correlated)

@@ -252,8 +252,8 @@ def test_learned_only_what_is_needed(made):
     ("way", "message"),
     [
         ({"how": "mp"}, r"how must be one of \('pursuit', .* got 'mp'"),
-        ({"n_nonzero": 0}, "n_nonzero must be a whole number from 1 up; got 0"),
-        ({"n_nonzero": 2.5}, "n_nonzero must be a whole number from 1 up; got 2.5"),
+        ({"n_nonzero": 0}, "n_nonzero must be a whole number of at least 1; got 0"),
+        ({"n_nonzero": 2.5}, "n_nonzero must be a whole number of at least 1; got 2.5"),
         ({"device": "tpu"}, "device must be one of .* got 'tpu'"),
     ],
 )
@@ -271,7 +271,13 @@ def test_messages_of_decode(made):
     with pytest.raises(ValueError, match="n_nonzero must be None here; got 15"):
         model.choose_n_nonzero(A)
     model = DictionaryDecoder(Known(U), n_nonzero=None).fit(X)
-    with pytest.raises(ValueError, match="noise must be a number from 0 up; got -1"):
+    with pytest.raises(ValueError, match="noise must be a non-negative number; got -1"):
         model.choose_n_nonzero(A, -1)
     with pytest.raises(ValueError, match="A must have a column for each of 24 genes"):
         model.choose_n_nonzero(A[:, :5])
+
+
+@pytest.mark.parametrize("dictionary", ["svd", None, Ridge])
+def test_a_dictionary_that_cannot_learn_is_refused(dictionary, rng):
+    with pytest.raises(ValueError, match="dictionary must be an estimator with fit"):
+        DictionaryDecoder(dictionary).fit(rng.normal(size=(9, 5)))

@@ -1,9 +1,13 @@
+from dataclasses import KW_ONLY
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.arrays import generator
+from latentomics.params import parameter
+from latentomics.sensing import VAEDecoder
 from latentomics.sensing.latent_search import (
     CHUNK,
     GenerativeDecoder,
@@ -18,14 +22,19 @@ def linear(rng):
     return [rng.normal(size=(3, 12)), rng.normal(size=12)]
 
 
-class Given(GenerativeDecoder):
+class Given(
+    GenerativeDecoder,
+    n_latent=3,
+    n_restarts=2,
+    n_steps=400,
+    device="cpu",
+    dtype="float64",
+):
     """A generative decoder that is told its generator."""
 
-    def __init__(self, generator, variances, prior=1.0, n_restarts=2, n_steps=400):
-        self.generator, self.variances, self.prior = generator, variances, prior
-        self.n_restarts, self.n_steps = n_restarts, n_steps
-        self.random_state, self.device, self.dtype = 0, "cpu", "float64"
-        self.n_latent = len(generator[0])
+    _: KW_ONLY
+    generator: object = parameter(kind="list of arrays")
+    variances: object = parameter(kind="array")
 
     def fit(self, X, y=None):
         self._profiles(X)
@@ -59,7 +68,7 @@ def test_whitened_measurements_have_unit_covariance(A, rng):
 @pytest.mark.parametrize("prior", [1.0, 0.2])
 def test_a_linear_generator_gets_its_closed_form(profiles, A, linear, rng, prior):
     v = 0.5 + rng.random(12)
-    model = Given(linear, v, prior).fit(profiles)
+    model = Given(generator=linear, variances=v, prior=prior).fit(profiles)
     Y = rng.normal(size=(6, 3)) @ (A @ linear[0].T).T + A @ linear[1]
     Z = map_codes(Y, A, linear, A @ np.diag(v + 0.3) @ A.T, prior)
     # Adam's steps of .08 leave it this close
@@ -119,7 +128,7 @@ def test_starts_are_not_changed(linear):
 
 
 def test_each_sample_is_decoded_by_itself_in_any_order(profiles, A, linear, rng):
-    model = Given(linear, np.ones(12), n_steps=30).fit(profiles)
+    model = Given(generator=linear, variances=np.ones(12), n_steps=30).fit(profiles)
     Y = rng.normal(size=(CHUNK + 3, 4))
     whole = model.encode(Y, A, 0.1)
     order = rng.permutation(CHUNK + 3)
@@ -128,7 +137,7 @@ def test_each_sample_is_decoded_by_itself_in_any_order(profiles, A, linear, rng)
 
 
 def test_samples_are_generated_from_normal_codes(profiles, linear):
-    model = Given(linear, np.ones(12)).fit(profiles)
+    model = Given(generator=linear, variances=np.ones(12)).fit(profiles)
     X = model.sample(4000, random_state=3)
     assert_allclose(X.mean(axis=0), linear[1], atol=0.15)  # of 4,000, 3 sd
     cov = linear[0].T @ linear[0]
@@ -138,8 +147,24 @@ def test_samples_are_generated_from_normal_codes(profiles, linear):
 
 
 def test_samples_must_be_a_whole_number(profiles, linear):
-    model = Given(linear, np.ones(12)).fit(profiles)
-    with pytest.raises(ValueError, match="n_samples must be a whole number from 1 up"):
+    model = Given(generator=linear, variances=np.ones(12)).fit(profiles)
+    with pytest.raises(ValueError, match="n_samples must be a whole number of at lea"):
         model.sample(0)
-    with pytest.raises(ValueError, match="random_state must be a whole number from 0"):
+    with pytest.raises(ValueError, match="random_state must be a whole number of at l"):
         model.sample(1, random_state=-1)
+
+
+@pytest.mark.parametrize(
+    ("Z", "says"),
+    [
+        (np.ones((2, 4)), "Z must have n_latent, 3, columns; got 4"),
+        (np.ones(3), r"Z must be a matrix, rows = samples; got shape \(3,\)"),
+        ([["a", 1, 2]], "Z must hold numbers; got 'a' in row 0, column 0"),
+        ([[np.nan, 1, 2]], "Z must .*row 0, column 0"),
+    ],
+)
+def test_codes_to_generate_from_are_checked(Z, says, rng):
+    model = VAEDecoder(3, hidden=(4,), n_epochs=1).fit(rng.normal(size=(20, 5)))
+    with pytest.raises(ValueError, match=says):
+        model.generate(Z)
+    assert model.generate(np.ones((2, 3))).shape == (2, 5)

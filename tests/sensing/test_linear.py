@@ -97,7 +97,10 @@ def test_a_covariance_without_spread_has_a_factor():
         ((np.ones((2, 13)), np.ones((13, 12))), "at most as many rows as its 12 col"),
         ((np.full((2, 4), np.nan), np.ones((4, 12))), "Y must be finite, .* got nan"),
         ((np.ones((2, 4)), np.full((4, 12), np.inf)), "A must be finite, .* got inf"),
-        ((np.ones((2, 4)), np.ones((4, 12)), -1), "noise must be a number from 0 up"),
+        (
+            (np.ones((2, 4)), np.ones((4, 12)), -1),
+            "noise must be a non-negative number",
+        ),
         ((np.ones(4), np.ones((4, 12))), "Y must be a matrix"),
     ],
 )

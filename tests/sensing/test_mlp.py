@@ -60,7 +60,7 @@ def test_noise_is_measured_noise(A):
 def test_without_hidden_layers_it_becomes_the_best_linear_rule(
     profiles, A, monkeypatch
 ):
-    monkeypatch.setattr("latentomics.sensing.networks.check_hidden", lambda hidden: 0)
+    monkeypatch.setattr(MLPDecoder, "_check_parameters", lambda self: None)
     model = MLPDecoder(
         (),
         learning_rate=0.05,
@@ -209,14 +209,17 @@ def test_progress_and_the_number_of_epochs(profiles, A):
     ("given", "message"),
     [
         ({"hidden": 8}, r"hidden must be a tuple of widths.*got 8"),
-        ({"hidden": (8, 0)}, "hidden must be a whole number from 1 up; got 0"),
+        ({"hidden": (8, 0)}, "hidden must be a whole number of at least 1; got 0"),
         ({"loss": "mae"}, "loss must be one of .*got 'mae'"),
         ({"learning_rate": 0}, "learning_rate must be a positive number; got 0"),
-        ({"weight_decay": -1}, "weight_decay must be a number from 0 up; got -1"),
-        ({"batch_size": 0}, "batch_size must be a whole number from 1 up; got 0"),
-        ({"max_epochs": 0}, "max_epochs must be a whole number from 1 up; got 0"),
-        ({"validation_fraction": 1.0}, "validation_fraction must be below 1; got 1.0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
+        ({"weight_decay": -1}, "weight_decay must be a non-negative number; got -1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
+        ({"max_epochs": 0}, "max_epochs must be a whole number of at least 1; got 0"),
+        (
+            {"validation_fraction": 1.0},
+            "validation_fraction must be a number of at least 0, below 1; got 1.0",
+        ),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
         ({"dtype": "float16"}, "dtype must be one of"),
         ({"device": "tpu"}, "device must be one of"),
     ],

@@ -4,10 +4,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import as_numpy, as_tensor, generator
-from latentomics.sensing.ksvd import KSVD, first_atoms
+from latentomics.sensing.dictionary_base import first_atoms, improved_atoms
+from latentomics.sensing.ksvd import KSVD
 from latentomics.sensing.online_dictionary import (
     OnlineDictionary,
-    improved_atoms,
     renewed_atoms,
     shuffled,
 )
@@ -78,7 +78,7 @@ def test_one_batch_by_hand():
     model = OnlineDictionary(1, n_nonzero=1)
     X = np.array([[1.0, 0], [3, 2]])
     assert_array_equal(first_atoms(*tensors(X), 1, generator(0)), [[1, 0]])
-    D, A, B, t = model.partial_fit(X)._sums
+    D, A, B, t = model.partial_fit(X)._kept()
     assert_allclose(as_numpy(A), [[10]])
     assert_allclose(as_numpy(B), [[10, 6]])
     assert_allclose(as_numpy(D), np.array([[1, 0.6]]) / 1.36**0.5)
@@ -245,14 +245,14 @@ def test_leaves_as_little_as_spams(planted, best):
 def test_what_is_kept_does_not_grow_with_the_batches(planted):
     model, sizes = OnlineDictionary(8), []
     for batch in np.split(planted[0], 5):
-        sizes.append(sum(M.numel() for M in model.partial_fit(batch)._sums[:3]))
+        sizes.append(sum(M.numel() for M in model.partial_fit(batch)._kept()[:3]))
     assert set(sizes) == {8 * 8 + 2 * 8 * 20}
 
 
 def test_batches_may_follow_a_fit(planted):
     X, model = planted[0], OnlineDictionary(8, n_nonzero=2, batch_size=30, max_iter=2)
     first = model.fit(X).components_
-    assert model.partial_fit(X[:30])._sums[3] == 15
+    assert model.partial_fit(X[:30])._kept()[3] == 15
     assert not np.array_equal(model.components_, first)
     assert_array_equal(model.fit(X).components_, first)
 

@@ -80,7 +80,10 @@ def test_it_decodes_one_gene(A):
         ({"regressor": "ridge"}, "regressor must be a regressor of .* got 'ridge'"),
         ({"regressor": LinearMMSE()}, r"regressor must be .* got LinearMMSE\(\)"),
         ({"decoder": "smaf"}, "decoder must be an estimator with decode.*got 'smaf'"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up; got -1"),
+        (
+            {"random_state": -1},
+            "random_state must be a whole number of at least 0; got -1",
+        ),
         ({"dtype": "float16"}, "dtype must be one of"),
     ],
 )

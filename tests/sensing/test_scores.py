@@ -26,6 +26,14 @@ def test_a_gene_without_spread_says_nothing(rng):
     assert_allclose(scores(X, hat)["per_gene"], before)
 
 
+@pytest.mark.parametrize("unit", [1e-18, 1e18])
+def test_correlations_do_not_depend_on_the_unit_of_the_estimate(unit, rng):
+    X = rng.random((9, 7))
+    found = scores(X, unit * X)
+    correlations = [found[name] for name in ("overall", "per_sample", "per_gene")]
+    assert_allclose(correlations, 1)
+
+
 def test_the_mean_of_each_gene_has_no_score_per_gene(rng):
     X = rng.random((9, 7)) + 10 * np.arange(7)
     found = scores(X, np.tile(X.mean(axis=0), (9, 1)))

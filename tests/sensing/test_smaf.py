@@ -201,8 +201,8 @@ def test_profiles_below_0_have_modules_too(X):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"lam": 1.0}, r"lam must be below 1; got 1\.0"),
-        ({"lam": 0}, "lam must be a positive number; got 0"),
+        ({"lam": 1.0}, r"lam must be a number between 0 and 1; got 1\.0"),
+        ({"lam": 0}, "lam must be a number between 0 and 1; got 0"),
         ({"form": "lasso"}, "form must be one of .*; got 'lasso'"),
         ({"min_module_size": 0}, "min_module_size must be a positive number; got 0"),
     ],

@@ -5,7 +5,7 @@ from scipy.optimize import nnls
 from sklearn.decomposition import NMF
 
 from latentomics.arrays import as_numpy, as_tensor
-from latentomics.sensing.sparse_nmf import SparseNMF, improved_atoms
+from latentomics.sensing.sparse_nmf import SparseNMF, updated_atoms
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -90,7 +90,7 @@ def test_an_idle_atom_goes_where_most_is_left(X):
     X = X.copy()
     X[5] += 100 * np.arange(12)
     T = [as_tensor(M, device="cpu") for M in (X, H, W)]
-    new = as_numpy(improved_atoms(*T, T[2].T @ T[2], T[2].T @ T[0]))
+    new = as_numpy(updated_atoms(*T, T[2].T @ T[2], T[2].T @ T[0]))
     left = np.maximum(X - W[:, [0, 2]] @ new[[0, 2]], 0)[5]
     assert_allclose(new[1], left / np.linalg.norm(left))
 
@@ -104,12 +104,12 @@ def test_sums_weigh_later_batches_more(X):
     H, batches = model._first_atoms(*tensors(X)), np.split(X, 4)
     for batch in batches:
         codes.append(as_numpy(model._codes(*tensors(batch), H)))
-        H = model.partial_fit(batch)._sums[0]
+        H = model.partial_fit(batch)._kept()[0]
     parts = list(zip((np.arange(1, 5) / 4) ** 2, codes, batches, strict=True))
     A = sum(weight * W.T @ W for weight, W, _ in parts)
     C = sum(weight * W.T @ batch for weight, W, batch in parts)
-    assert_allclose(as_numpy(model._sums[1]), A)
-    assert_allclose(as_numpy(model._sums[2]), C)
+    assert_allclose(model._sums[1], A)
+    assert_allclose(model._sums[2], C)
     assert_allclose(model.components_, as_numpy(H / H.norm(dim=1, keepdim=True)))
 
 
@@ -120,7 +120,7 @@ def test_a_batch_never_makes_the_surrogate_worse(X):
     A, C, values = W.T @ W, W.T @ X, []
     for _ in range(30):
         values.append((H * (A @ H)).sum() / 2 - (H * C).sum())
-        H = as_numpy(improved_atoms(*tensors(X, H, W, A, C)))
+        H = as_numpy(updated_atoms(*tensors(X, H, W, A, C)))
     assert np.all(np.diff(values) <= 1e-12 * abs(values[0]))
     assert (np.linalg.norm(H, axis=1) <= 1 + 1e-12).all()
 
@@ -139,7 +139,7 @@ def test_batches_come_close_to_the_whole(rng):
 def test_what_is_kept_does_not_grow_with_the_batches(X):
     model, sizes = SparseNMF(4), []
     for _ in range(5):
-        sizes.append(sum(M.numel() for M in model.partial_fit(X)._sums[:3]))
+        sizes.append(sum(M.numel() for M in model.partial_fit(X)._kept()[:3]))
     assert set(sizes) == {4 * 4 + 2 * 4 * 12}
 
 
@@ -154,7 +154,7 @@ def test_batches_may_follow_a_fit(X):
 def test_messages(X):
     with pytest.raises(ValueError, match=r"Negative values in data passed .* -1\.0 in"):
         SparseNMF(2).fit(X - 1.0 - X)
-    with pytest.raises(ValueError, match="lam must be a number from 0 up; got -1"):
+    with pytest.raises(ValueError, match="lam must be a non-negative number; got -1"):
         SparseNMF(2, lam=-1).partial_fit(X)
     with pytest.raises(ValueError, match="expecting 12 features"):
         SparseNMF(2).partial_fit(X).partial_fit(X[:, 1:])

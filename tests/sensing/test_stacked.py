@@ -3,9 +3,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from latentomics.params import positive
 from latentomics.sensing.base import Decoder
 from latentomics.sensing.linear import LinearMMSE
-from latentomics.sensing.stacked import StackedDecoder, own_decoder
+from latentomics.sensing.stacked import StackedDecoder
 
 SMALL = {"hidden": (8,), "max_epochs": 40, "batch_size": 32, "learning_rate": 0.01}
 BOTH = pytest.mark.parametrize("residual", [True, False])
@@ -14,8 +15,7 @@ BOTH = pytest.mark.parametrize("residual", [True, False])
 class LeastSquares(Decoder):
     """What a pursuit decoder looks like from outside: it uses the noise, too."""
 
-    def __init__(self, ridge=0.1):
-        self.ridge = ridge
+    ridge: float = positive(0.1)
 
     def fit(self, X, y=None):
         self.mean_ = self._profiles(X).mean(axis=0)
@@ -64,7 +64,7 @@ def test_a_network_that_has_learned_nothing_leaves_the_guess(profiles, A):
 
 def test_the_network_sees_measurements_with_noise(profiles, A):
     model = StackedDecoder(LeastSquares(), n_copies=50)
-    model._read_checked(profiles, A, 0.5)
+    model._read(profiles, A, 0.5)
     model.A_, model.noise_ = A, 0.5
     model.decoder_ = LeastSquares().fit(profiles)
     given, wanted = model._pairs(profiles, torch.Generator().manual_seed(0))
@@ -115,7 +115,7 @@ def test_the_decoder_given_is_copied(profiles, A):
     [
         ({"decoder": "smaf"}, "decoder must be an estimator with decode.*got 'smaf'"),
         ({"residual": "yes"}, "residual must be one of .*got 'yes'"),
-        ({"n_copies": 0}, "n_copies must be a whole number from 1 up; got 0"),
+        ({"n_copies": 0}, "n_copies must be a whole number of at least 1; got 0"),
         ({"hidden": 3}, "hidden must be a tuple"),
         ({"dtype": "float16"}, "dtype must be one of"),
     ],
@@ -123,7 +123,3 @@ def test_the_decoder_given_is_copied(profiles, A):
 def test_messages(profiles, A, given, message):
     with pytest.raises(ValueError, match=message):
         StackedDecoder(**given).fit(profiles, A)
-
-
-def test_no_decoder_is_the_default():
-    assert own_decoder(None, "the default") == "the default"

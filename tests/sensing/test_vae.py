@@ -7,7 +7,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch.distributions import Normal, kl_divergence
 
 from latentomics.arrays import generator
-from latentomics.sensing.networks import respond, restored, start_layers
 from latentomics.sensing.vae import (
     VAEDecoder,
     gaussian_kl,
@@ -15,6 +14,7 @@ from latentomics.sensing.vae import (
     negative_elbo,
     negative_log_likelihood,
 )
+from latentomics.solvers.networks import Network
 
 SMALL = {
     "n_latent": 3,
@@ -47,22 +47,24 @@ def test_the_divergence_and_the_likelihood_are_those_of_torch(rng):
 
 def test_the_bound_by_hand(rng):
     draw = generator(0)
-    encoder = start_layers([5, 4, 6], draw, last=1.0)
-    layers = start_layers([3, 4, 5], draw, last=1.0)
+    encoder, decoder = (
+        Network.start(sizes, draw, slope=0.1, last=1.0)
+        for sizes in ([5, 4, 6], [3, 4, 5])
+    )
     X = rng.normal(size=(7, 5))
     log_sd = torch.from_numpy(rng.normal(size=5))
     found = negative_elbo(
-        encoder, layers, log_sd, torch.from_numpy(X), generator(9), weight=0.3
+        encoder, decoder, log_sd, torch.from_numpy(X), generator(9), weight=0.3
     )
 
-    def net(layers, X):
-        W, b, V, c = (M.numpy() for M in layers)
+    def net(network, X):
+        W, b, V, c = network.arrays
         inner = X @ W + b
         return np.where(inner > 0, inner, 0.1 * inner) @ V + c
 
     mu, log_var = np.split(net(encoder, X), 2, axis=1)
     eps = torch.randn(7, 3, generator=generator(9), dtype=torch.float64).numpy()
-    X_hat = net(layers, mu + eps * np.exp(log_var / 2))
+    X_hat = net(decoder, mu + eps * np.exp(log_var / 2))
     sd = np.exp(log_sd.numpy())
     misfit = 0.5 * ((X - X_hat) / sd) ** 2 + np.log(sd) + 0.5 * np.log(2 * np.pi)
     kl = 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var)
@@ -112,13 +114,12 @@ def test_it_decodes_new_samples_by_few_measurements(fitted, rng):
 
 def test_encoder_and_generator_take_profiles_as_they_came(fitted):
     X, model = fitted
-    nets = (
-        restored(layers, device="cpu", dtype="float64")
-        for layers in (model.encoder_, model.generator_)
+    encoder, decoder = (
+        Network.restored(arrays, device="cpu", slope=0.1)
+        for arrays in (model.encoder_, model.generator_)
     )
-    encoder, layers = nets
-    mu = respond(encoder, torch.from_numpy(X[60:]), 0.1)[:, :3]
-    back = respond(layers, mu, 0.1).numpy()
+    mu = encoder(torch.from_numpy(X[60:]))[:, :3]
+    back = decoder(mu).numpy()
     assert np.linalg.norm(X[60:] - back) < 0.4 * np.linalg.norm(X[60:] - model.mean_)
     assert_allclose(model.generate(mu.numpy()), back, rtol=1e-4, atol=1e-4)
 
@@ -130,8 +131,8 @@ def test_the_first_start_is_the_code_of_a_linear_guess(fitted, rng):
     v = model.scale_**2
     K = (A * v).T @ np.linalg.inv(A @ np.diag(v + 0.2) @ A.T)
     guess = model.mean_ + (Y - A @ model.mean_) @ K.T
-    encoder = restored(model.encoder_, device="cpu", dtype="float64")
-    wanted = respond(encoder, torch.from_numpy(guess), 0.1)[:, :3]
+    encoder = Network.restored(model.encoder_, device="cpu", slope=0.1)
+    wanted = encoder(torch.from_numpy(guess))[:, :3]
     starts = model._starts(*(torch.from_numpy(M) for M in (Y, A)), 0.2)
     assert_allclose(starts[0], wanted, atol=1e-6)
     assert starts.shape == (3, 20, 3)
@@ -192,7 +193,7 @@ def test_two_batches_are_two_passes_without_a_break(fitted):
     one, other = VAEDecoder(**SMALL), VAEDecoder(**SMALL)
     one.partial_fit(X).partial_fit(X)  # Adam's memory and the draws go on
     other._profiles(X)
-    run = other._begin(X)
+    run = other._resume(other._begin(X))
     other._pass(run, X)
     other._pass(run, X)
     other._finish(run)
@@ -231,16 +232,19 @@ def test_the_global_generator_is_left_alone(fitted):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_latent": 0}, "n_latent must be a whole number from 1 up; got 0"),
+        ({"n_latent": 0}, "n_latent must be a whole number of at least 1; got 0"),
         ({"hidden": 8}, "hidden must be a tuple of widths.*got 8"),
         ({"learning_rate": -1}, "learning_rate must be a positive number; got -1"),
-        ({"batch_size": None}, "batch_size must be a whole number from 1 up; got None"),
-        ({"n_epochs": 0}, "n_epochs must be a whole number from 1 up; got 0"),
-        ({"kl_warm_up": -1}, "kl_warm_up must be a whole number from 0 up; got -1"),
-        ({"prior": -1}, "prior must be a number from 0 up; got -1"),
-        ({"n_restarts": 0}, "n_restarts must be a whole number from 1 up; got 0"),
-        ({"n_steps": 0}, "n_steps must be a whole number from 1 up; got 0"),
-        ({"random_state": 0.5}, "random_state must be a whole number from 0 up"),
+        (
+            {"batch_size": None},
+            "batch_size must be a whole number of at least 1; got None",
+        ),
+        ({"n_epochs": 0}, "n_epochs must be a whole number of at least 1; got 0"),
+        ({"kl_warm_up": -1}, "kl_warm_up must be a whole number of at least 0; got -1"),
+        ({"prior": -1}, "prior must be a non-negative number; got -1"),
+        ({"n_restarts": 0}, "n_restarts must be a whole number of at least 1; got 0"),
+        ({"n_steps": 0}, "n_steps must be a whole number of at least 1; got 0"),
+        ({"random_state": 0.5}, "random_state must be a whole number of at least 0"),
         ({"dtype": "int8"}, "dtype must be one of"),
         ({"device": "tpu"}, "device must be one of"),
     ],

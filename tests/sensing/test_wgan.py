@@ -68,8 +68,7 @@ def test_the_penalty_teaches_the_critic(rng):
 
 
 def test_a_game_of_two_steps_by_hand(profiles, monkeypatch):
-    place = "latentomics.sensing.latent_search.check_hidden"
-    monkeypatch.setattr(place, lambda hidden: None)
+    monkeypatch.setattr(WGANDecoder, "_check_parameters", lambda self: None)
     # without hidden layers, the critic is linear and so is the generator
     given = {"hidden": (), "n_latent": 2, "n_critic": 1, "max_iter": 1, "n_steps": 1}
     model = WGANDecoder(**given, batch_size=4, dtype="float64").fit(profiles)
@@ -178,17 +177,20 @@ def test_the_same_seed_plays_the_same_game_and_leaves_the_global_one(fitted):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_latent": 0}, "n_latent must be a whole number from 1 up; got 0"),
+        ({"n_latent": 0}, "n_latent must be a whole number of at least 1; got 0"),
         ({"hidden": 8}, "hidden must be a tuple of widths.*got 8"),
-        ({"n_critic": 0}, "n_critic must be a whole number from 1 up; got 0"),
-        ({"penalty": -1}, "penalty must be a number from 0 up; got -1"),
+        ({"n_critic": 0}, "n_critic must be a whole number of at least 1; got 0"),
+        ({"penalty": -1}, "penalty must be a non-negative number; got -1"),
         ({"learning_rate": 0}, "learning_rate must be a positive number; got 0"),
-        ({"batch_size": None}, "batch_size must be a whole number from 1 up; got None"),
-        ({"max_iter": 0}, "max_iter must be a whole number from 1 up; got 0"),
-        ({"prior": -1}, "prior must be a number from 0 up; got -1"),
-        ({"n_restarts": 0}, "n_restarts must be a whole number from 1 up; got 0"),
-        ({"n_steps": 0}, "n_steps must be a whole number from 1 up; got 0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
+        (
+            {"batch_size": None},
+            "batch_size must be a whole number of at least 1; got None",
+        ),
+        ({"max_iter": 0}, "max_iter must be a whole number of at least 1; got 0"),
+        ({"prior": -1}, "prior must be a non-negative number; got -1"),
+        ({"n_restarts": 0}, "n_restarts must be a whole number of at least 1; got 0"),
+        ({"n_steps": 0}, "n_steps must be a whole number of at least 1; got 0"),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
         ({"dtype": "int8"}, "dtype must be one of"),
         ({"device": "tpu"}, "device must be one of"),
     ],

@@ -50,8 +50,8 @@ def test_shares_do_not_feel_the_depth(counts):
 def test_what_is_no_count_is_named(value, shown, counts):
     wrong = counts.astype(float)
     wrong.loc["b", "G[C>T]A"] = value
-    says = rf"from 0 up; got {shown} in sample 'b', channel 'G\[C>T\]A'"
-    with pytest.raises(ValueError, match="counts must hold numbers " + says):
+    says = rf"non-negative numbers; got {shown} in sample 'b', channel 'G\[C>T\]A'"
+    with pytest.raises(ValueError, match="counts must hold " + says):
         to_profiles(wrong)
     with pytest.raises(ValueError, match=f"X must hold .* got {shown} in sample 1"):
         to_profiles(wrong.to_numpy(), "X")
@@ -141,7 +141,9 @@ def test_messages_of_the_correction(change, options, says, counts, frequencies):
 
 
 def test_the_correction_refuses_negative_numbers_and_lost_channels(counts, frequencies):
-    with pytest.raises(ValueError, match="table must hold numbers from 0 up; got -1"):
+    with pytest.raises(
+        ValueError, match="table must hold non-negative numbers; got -1"
+    ):
         correct_opportunities(counts - 1 - counts, frequencies)
     with pytest.raises(ValueError, match=r"A\[C>A\]A missing in its 95 columns"):
         correct_opportunities(counts.drop(columns="A[C>A]A"), frequencies)

@@ -159,7 +159,7 @@ def test_one_run_or_one_signature_is_stable(rng, shape):
         (lambda runs: runs[0], r"the axes runs, signatures and channels.*\(3, 8\)"),
         (lambda runs: runs[:0], r"none empty; got shape \(0, 3, 8\)"),
         (lambda runs: runs[:, :0], r"none empty; got shape \(4, 0, 8\)"),
-        (lambda runs: runs - 0.01, r"numbers from 0 up, .*; got 0 NaN, \d+ below 0"),
+        (lambda runs: runs - 0.01, r"non-negative numbers, .*; got 0 NaN, \d+ below 0"),
         (lambda runs: runs * np.nan, r"got 96 NaN"),
         (lambda runs: runs * np.inf, r"runs must be finite"),
         (lambda runs: runs * np.eye(4)[0][:, None, None], "9 signatures that are 0"),

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from latentomics.signatures import PseudoLabelNMF, SemiSupervisedNMF
-from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.runs import start_runs
+from latentomics.signatures.together import fit_together
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FAST = {"n_runs": 2, "warm_up": 10, "max_iter": 20, "device": "cpu"}

@@ -9,7 +9,7 @@ from labelled_problems import planted
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from latentomics.signatures import (
     PseudoLabelNMF,
@@ -74,6 +74,29 @@ def test_what_it_predicts_by_hand(cls, data):
     assert_allclose(model.runs_["loss"], last["loss"], rtol=1e-9)
     assert_array_equal(model.runs_["n_iter"], last["iteration"])
     assert model.n_iter_ == last["iteration"].max()
+
+
+@every_class
+def test_exposures_are_a_table_with_named_columns_on_request(cls, data):
+    counts, y, _ = data
+    table = pd.DataFrame(counts).add_prefix("channel ").rename("sample {}".format)
+    model = fit(cls, table, y)
+    names = ["signature 1", "signature 2", "signature 3"]
+    assert model.get_feature_names_out().tolist() == names
+    expected = pd.DataFrame(model.transform(table), table.index, names)
+    found = model.set_output(transform="pandas").transform(table)
+    pd.testing.assert_frame_equal(found, expected)
+    assert_array_equal(model.predict(table), fit(cls, table, y).predict(table))
+
+
+@every_class
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "transform", "score"])
+def test_there_is_no_answer_before_a_fit(cls, ask, data):
+    arguments = data[:2] if ask == "score" else data[:1]
+    with pytest.raises(NotFittedError, match=f"This {cls.__name__} instance is not"):
+        getattr(cls(3), ask)(*arguments)
+    with pytest.raises(NotFittedError):
+        cls(3).get_feature_names_out()
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 4])
@@ -259,9 +282,14 @@ def test_runs_that_have_not_settled_are_said(cls, data):
         fit(cls, *data[:2], tol=0)
 
 
-@pytest.mark.parametrize(("weight", "update"), [(1.5, "mm"), (0.5, "split")])
-def test_the_weight_of_the_dustbin_has_its_range(data, weight, update):
-    says = f"unlabelled_weight must be at most 1, .*got {weight} with update='{update}'"
+@pytest.mark.parametrize(
+    ("weight", "update", "says"),
+    [
+        (1.5, "mm", "unlabelled_weight must be a number from 0 to 1; got 1.5"),
+        (0.5, "split", "unlabelled_weight must be 0 unless .*; got 0.5 with update='s"),
+    ],
+)
+def test_the_weight_of_the_dustbin_has_its_range(data, weight, update, says):
     with pytest.raises(ValueError, match=says):
         fit(SemiSupervisedNMF, *data[:2], unlabelled_weight=weight, update=update)
 

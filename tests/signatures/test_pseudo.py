@@ -1,4 +1,4 @@
-"""The choice of pseudo-labels against algorithm 1 written out, and votes by hand."""
+"""The choice of pseudo-labels against algorithm 1 written out."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from latentomics.signatures.pseudo_label import draw_pseudo_labels, votes
+from latentomics.signatures.pseudo_label import draw_pseudo_labels
 
 
 def literal_pools(P, free, threshold, rule="fixed"):
@@ -27,17 +27,15 @@ def literal_pools(P, free, threshold, rule="fixed"):
     st.integers(1, 40),
     st.floats(0.05, 0.95),
     st.sampled_from(["fixed", "quantile"]),
-    st.sampled_from(["floor", "ceil"]),
 )
 @settings(max_examples=300, deadline=None)
-def test_it_is_algorithm_1(seed, n_classes, n, threshold, rule, rounding):
+def test_it_is_algorithm_1(seed, n_classes, n, threshold, rule):
     rng = np.random.default_rng(seed)
     P = rng.dirichlet(np.full(n_classes, 0.5), n).T
     free, before = rng.random(n) < 0.7, P.copy()
     pools = literal_pools(P, free, threshold, rule)
-    half = min(len(pool) for pool in pools) / 2
-    expected = int(np.floor(half) if rounding == "floor" else np.ceil(half))
-    how = {"threshold": threshold, "rule": rule, "rounding": rounding}
+    expected = int(np.floor(min(len(pool) for pool in pools) / 2))
+    how = {"threshold": threshold, "rule": rule}
     chosen = draw_pseudo_labels(P, free, np.random.default_rng(0), **how)
     assert [len(c) for c in chosen] == [expected] * n_classes
     for c, pool in zip(chosen, pools, strict=True):
@@ -57,20 +55,13 @@ def spread(*pools):
 
 
 @pytest.mark.parametrize(
-    ("pools", "floor", "ceil"),
-    [((1, 9), 0, 1), ((2, 3), 1, 1), ((7, 5, 9), 2, 3), ((0, 8), 0, 0), ((6, 6), 3, 3)],
+    ("pools", "expected"),
+    [((1, 9), 0), ((2, 3), 1), ((7, 5, 9), 2), ((0, 8), 0), ((6, 6), 3)],
 )
-def test_half_the_smallest_pool_is_rounded(pools, floor, ceil):
-    P = spread(*pools)
-    for rounding, expected in (("floor", floor), ("ceil", ceil)):
-        chosen = draw_pseudo_labels(
-            P,
-            np.ones(P.shape[1], bool),
-            np.random.default_rng(0),
-            threshold=0.5,
-            rounding=rounding,
-        )
-        assert [len(c) for c in chosen] == [expected] * len(pools)
+def test_half_the_smallest_pool_is_rounded_down(pools, expected):
+    P, rng = spread(*pools), np.random.default_rng(0)
+    chosen = draw_pseudo_labels(P, np.ones(P.shape[1], bool), rng, threshold=0.5)
+    assert [len(c) for c in chosen] == [expected] * len(pools)
 
 
 def test_as_sure_as_the_threshold_is_sure_enough():
@@ -83,9 +74,8 @@ def test_as_sure_as_the_threshold_is_sure_enough():
 def test_labelled_samples_are_never_chosen():
     P, free = spread(8, 8), np.arange(16) % 2 == 0
     for seed in range(20):
-        chosen = draw_pseudo_labels(
-            P, free, np.random.default_rng(seed), threshold=0.5, rounding="ceil"
-        )
+        rng = np.random.default_rng(seed)
+        chosen = draw_pseudo_labels(P, free, rng, threshold=0.5)
         assert free[np.concatenate(chosen)].all()
 
 
@@ -111,10 +101,3 @@ def test_a_quantile_starves_no_class():
         )
         assert [len(c) for c in chosen] == [n, n]
         assert (chosen[1] >= 9).all()  # the .6 quantile is .96
-
-
-def test_votes_by_hand():
-    given = np.array([[0, 1, -1, 0, 2], [0, 1, -1, -1, 1], [0, 0, 2, 0, 0]])
-    assert_array_equal(votes(given, 3), [0, 1, -1, 0, -1])
-    assert_array_equal(votes(given[:2], 3), [0, 1, -1, -1, -1])  # half is not more
-    assert_array_equal(votes(given[:1], 3), given[0])

@@ -9,7 +9,7 @@ from latentomics.arrays import as_numpy
 from latentomics.signatures import PseudoLabelNMF, SemiSupervisedNMF
 from latentomics.signatures import pseudo_label as module
 from latentomics.signatures.labelled_nmf import class_weights
-from latentomics.signatures.pseudo_label import draw_pseudo_labels, votes
+from latentomics.signatures.pseudo_label import draw_pseudo_labels
 from latentomics.signatures.refit import refit_exposures
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -51,13 +51,8 @@ def watched(data, **given):
     "given",
     [
         {},
-        {"rounding": "ceil"},
         {"rule": "quantile", "threshold": 0.5},
-        {"soft": True},
-        {"relabel": True},
-        {"soft": True, "relabel": True},
         {"vote": True},
-        {"vote": True, "soft": True},
         {"max_rounds": 2},
         {"random_state": 3},
     ],
@@ -72,7 +67,7 @@ def test_each_phase_is_given_what_algorithm_1_says(data, given):
     Y = [np.eye(3)[:, codes % 3] * known for _ in range(3)]
     free, ended = [~known for _ in range(3)], set()
     how = {"threshold": SURE}
-    how |= {k: given[k] for k in ("rule", "rounding", "threshold") if k in given}
+    how |= {k: given[k] for k in ("rule", "threshold") if k in given}
     for phase, seen in enumerate(model.seen):
         if phase:
             P = model.seen[phase - 1]["P"]
@@ -85,12 +80,8 @@ def test_each_phase_is_given_what_algorithm_1_says(data, given):
                 for o, new in enumerate(drawn):
                     assert (belief[:, new].argmax(axis=0) == o).all()
                     free[r] = free[r] & ~np.isin(np.arange(N), new)
-                new = np.concatenate(drawn)
-                if given.get("relabel"):
-                    new = np.flatnonzero(~free[r] & ~known)
-                for i in new:
-                    hard = np.eye(3)[belief[:, i].argmax()]
-                    Y[r][:, i] = belief[:, i] if given.get("soft") else hard
+                for i in np.concatenate(drawn):
+                    Y[r][:, i] = np.eye(3)[belief[:, i].argmax()]
         assert seen["which"] == sorted(set(range(3)) - ended)
         for r in range(3):
             assert_array_equal(seen["labelled"][r], ~free[r])
@@ -153,14 +144,13 @@ def test_with_all_labelled_it_is_the_semi_supervised(data):
     assert_array_equal(model.weights_, plain.weights_)
 
 
-@pytest.mark.parametrize("refit_labels", ["true", "voted"])
-def test_the_last_weights_are_fitted_to_the_labels_asked_for(data, refit_labels):
-    model = watched(data, refit_labels=refit_labels)
+@pytest.mark.parametrize("vote", [False, True])
+def test_the_last_weights_are_fitted_to_labels_voted_for(data, vote):
+    model = watched(data, vote=vote)
     codes = np.where(data[1] == "-1", -1, np.searchsorted(model.classes_, data[1]))
-    if refit_labels == "voted":
-        voted = votes(model.pseudo_labels_, 3)
-        assert (voted >= 0).any()
-        codes = np.where(codes >= 0, codes, voted)
+    if vote:
+        assert (model.pseudo_labels_[0] >= 0).any()
+        codes = np.where(codes >= 0, codes, model.pseudo_labels_[0])
     known = codes >= 0
     X = data[0] / data[0].sum(axis=1, keepdims=True)
     E = refit_exposures(X[known], model.components_)

@@ -76,11 +76,12 @@ def test_what_is_no_pair_of_matrices_is_refused(data, spoil, says):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"counts": [[0.5, 1]]}, "counts must be whole numbers from 0 up"),
-        ({"counts": [[-1, 1]]}, "counts must be whole numbers from 0 up"),
-        ({"level": 1}, "level must be between 0 and 1; got 1"),
-        ({"n_resamples": 0}, "n_resamples must be a whole number from 1 up"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
+        ({"counts": [[0.5, 1]]}, "counts must be non-negative whole numbers"),
+        ({"counts": [[-1, 1]]}, "counts must be non-negative whole numbers"),
+        ({"level": 1}, "level must be a number between 0 and 1; got 1"),
+        ({"level": "high"}, "level must be a number between 0 and 1; got 'high'"),
+        ({"n_resamples": 0}, "n_resamples must be a whole number of at least 1"),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_drawn_anew_is_refused(given, says):
@@ -116,5 +117,5 @@ def test_unexplained_equals_its_formula_and_passes_over_single_mutations(data):
     assert_allclose(unexplained(np.vstack([counts, single]), S), above / below)
     with pytest.raises(ValueError, match="must have a sample with two mutations"):
         unexplained(single, S)
-    with pytest.raises(ValueError, match="counts must be whole numbers"):
+    with pytest.raises(ValueError, match="counts must be non-negative whole"):
         unexplained(X, S)

@@ -184,6 +184,14 @@ def test_labels_may_be_text_with_gaps(data):
         pd.testing.assert_frame_equal(numbers, other)
 
 
+def test_points_of_a_list_are_completed_by_the_estimator(data):
+    estimator = SemiSupervisedNMF(**FAST)
+    grid = [{"lam_c": 0.1}, {"lam_2": [0.5]}]
+    table = select(estimator, *data, grid).table
+    assert table["lam_c"].tolist() == [0.1, estimator.lam_c]
+    assert table["lam_2"].tolist() == [estimator.lam_2, 0.5]
+
+
 def negative(X):
     X = X.astype(float)
     X[50, 2] = -1
@@ -191,24 +199,27 @@ def negative(X):
 
 
 REFUSED = {
-    "list": ({"grid": [{"lam_c": (0.1,)}]}, r"grid must be a dict .*; got \[\{'lam_c"),
-    "empty": ({"grid": {}}, r"grid must be a dict .*; got \{\}"),
-    "scalar": ({"grid": {"lam_c": 0.1}}, "a list of values for lam_c, .*; got 0.1"),
-    "word": ({"grid": {"lam_c": "0.1"}}, "a list of values for lam_c, .*; got '0.1'"),
-    "no value": ({"grid": {"lam_c": ()}}, r"list of values for lam_c, .*; got \(\)"),
-    "name": ({"grid": {"tol": (1e-3,)}}, "grid must name some of .*; got 'tol'"),
-    "later": ({"grid": {"vote": (True,)}}, "grid must name some of .*; got 'vote'"),
-    "value": ({"grid": {"lam_c": (-1,)}}, "lam_c must be a number from 0 up; got -1"),
+    "empty": ({"grid": {}}, r"grid must have at least one point; got \{\}"),
+    "word": ({"grid": {"lam_c": "0.1"}}, "lam_c must be a non-negative number; got '0"),
+    "name": ({"grid": {"tol": (1e-3,)}}, r"grid must name some of .*; got \{'tol'"),
+    "later": ({"grid": {"vote": (True,)}}, r"grid must name some of .*; got \{'vote'"),
+    "value": (
+        {"grid": {"lam_c": (-1,)}},
+        "lam_c must be a non-negative number; got -1",
+    ),
     "K": ({"grid": {"n_components": (3, 13)}}, "at most the 12 feature.*; got 13"),
     "short": ({"y": lambda y: y[:-1]}, "y must have a label for each of the 60"),
     "none": ({"y": lambda y: None}, "the target y is None"),
     "free": ({"y": lambda y: 0 * y - 1}, "y must label some samples; got -1 for all"),
     "groups": ({"groups": np.arange(59)}, r"a list of 60 labels; got shape \(59,\)"),
     "gap": ({"groups": [None] * 60}, "for each labelled sample; got none in row"),
-    "one": ({"groups": np.ones(60)}, "at least 2 of each class, .*; got 1 and 1"),
+    "one": (
+        {"groups": np.ones(60)},
+        "at least 2 groups of each class, .*; got 1 and 1",
+    ),
     "least": ({"min_stability": np.nan}, "min_stability must be a number; got nan"),
     "row": ({"X": negative}, "in row 50, column 2"),
-    "splits": ({"n_splits": 1}, "n_splits must be a whole number from 2 up"),
+    "splits": ({"n_splits": 1}, "n_splits must be a whole number of at least 2"),
 }
 
 

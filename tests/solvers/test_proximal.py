@@ -92,3 +92,35 @@ def test_the_first_step_is_a_plain_one(rng):
     with pytest.warns(ConvergenceWarning, match="max_iter=1"):
         x, _ = proximal_gradient(slope, prox, A[0] * 0, objective, tol=0, max_iter=1)
     assert torch.equal(x, prox(-slope(A[0] * 0)))
+
+
+def test_a_loss_four_times_as_steep_takes_the_same_steps(rng):
+    A, _, slope, objective = lasso(rng, "cpu")
+    with pytest.warns(ConvergenceWarning, match="max_iter=30"):
+        x, _ = proximal_gradient(slope, prox, A[0] * 0, objective, tol=0, max_iter=30)
+    with pytest.warns(ConvergenceWarning, match="max_iter=30"):
+        steep, trace = proximal_gradient(
+            lambda x: 4 * slope(x),  # of 4 times loss and penalty: the same prox
+            prox,
+            A[0] * 0,
+            lambda x: 4 * objective(x),
+            tol=0,
+            max_iter=30,
+            lipschitz=4.0,
+        )
+    assert torch.equal(steep, x)
+    assert trace.objective[-1] == 4 * float(objective(x))
+
+
+def test_a_gap_of_its_own_sees_the_variable_and_decides(rng):
+    problem, seen = lasso(rng, "cpu"), []
+
+    def gap(Z, previous):
+        seen.append((Z, previous))
+        return 0.5 ** len(seen)
+
+    x, trace = solve(problem, tol=0.2, max_iter=500, gap=gap)
+    assert trace.gap == [0.5, 0.25, 0.125]
+    assert torch.equal(seen[-1][0], x)
+    assert seen[-1][0].shape == seen[-1][1].shape == x.shape
+    assert not torch.equal(*seen[-1])

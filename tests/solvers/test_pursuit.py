@@ -12,7 +12,7 @@ WAYS = pytest.mark.parametrize(
     "way",
     [{"method": m} for m in METHODS]
     + [{"method": m, "nonnegative": True} for m in ("ormp", "omp")],
-    ids=[*METHODS, "ormp from 0 up", "omp from 0 up"],
+    ids=[*METHODS, "ormp non-negative", "omp non-negative"],
 )
 TRUE_WAYS = pytest.mark.parametrize("method", ["ormp", "omp"])
 
@@ -278,8 +278,8 @@ def test_arrays_are_the_callers_own(problem):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_nonzero": 0}, "n_nonzero must be a whole number from 1 up; got 0"),
-        ({"n_nonzero": 2.0}, "n_nonzero must be a whole number from 1 up; got 2.0"),
+        ({"n_nonzero": 0}, "n_nonzero must be a whole number of at least 1; got 0"),
+        ({"n_nonzero": 2.0}, "n_nonzero must be a whole number of at least 1; got 2.0"),
         ({"n_nonzero": True}, "n_nonzero must be a whole number .* got True"),
         ({"n_nonzero": 9}, "n_nonzero must be at most 8, the length of an atom; got 9"),
         ({"method": "mp"}, r"method must be one of \('ormp', 'omp', .* got 'mp'"),
@@ -308,5 +308,7 @@ def test_a_path_ends_where_it_ends(problem):
     path = pursuit_path(*problem, 3)
     with pytest.raises(ValueError, match="n_nonzero must be at most 3, that of the pa"):
         path.codes(4)
-    with pytest.raises(ValueError, match="n_nonzero must be a whole number from 1 up"):
+    with pytest.raises(
+        ValueError, match="n_nonzero must be a whole number of at least 1"
+    ):
         path.residual(0)

@@ -7,7 +7,7 @@ from latentomics.data.archs4 import Archs4, DamagedFile
 from latentomics.data.datasets import datasets, load
 from latentomics.data.fetch import DataUnavailable, available, fetch, locate, verify
 from latentomics.data.gene_sets import membership
-from latentomics.data.labels import read_labels
+from latentomics.data.label_tables import read_labels
 from latentomics.data.registry import files, registry, requires
 from latentomics.data.rtdmf import PlantedSet
 from latentomics.data.screens import Screen, screen

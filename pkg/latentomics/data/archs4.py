@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.data.archs4_names import (
     GENES,
     annotation,

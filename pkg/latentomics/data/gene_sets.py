@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.data.fetch import fetch_file
 from latentomics.data.names import as_names
 

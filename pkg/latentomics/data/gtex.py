@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latentomics.base import check_choice
+from latentomics.checks import check_choice
 from latentomics.data.fetch import fetch_file
 from latentomics.data.optional import need
 

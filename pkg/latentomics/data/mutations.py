@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import as_whole, check_choice
-from latentomics.data.channels import align_channels, trinucleotide
+from latentomics.base import as_whole
+from latentomics.checks import check_choice
 from latentomics.data.fetch import fetch_file
+from latentomics.data.sbs96 import align_channels, trinucleotide
 
 COSMIC_FILES = {"genome": "cosmic_v3_2_sbs_wgs", "exome": "cosmic_v3_sbs_wes"}
 OTHER_MUTATIONS = ["MH", "MS", "Insertion", "Other"]

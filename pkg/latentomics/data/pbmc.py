@@ -5,7 +5,7 @@ import warnings
 import pandas as pd
 from scipy.sparse import csc_matrix
 
-from latentomics.base import check_choice
+from latentomics.checks import check_choice
 from latentomics.data.archs4_names import numbered
 from latentomics.data.fetch import fetch_file
 from latentomics.data.optional import need

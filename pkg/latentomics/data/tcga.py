@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from latentomics.base import check_choice
-from latentomics.data.channels import align_channels
+from latentomics.checks import check_choice
 from latentomics.data.fetch import fetch_file
+from latentomics.data.sbs96 import align_channels
 
 BARCODE = 15  # characters that identify person and kind of sample
 PERSON = 12

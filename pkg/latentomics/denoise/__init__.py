@@ -3,6 +3,8 @@
 from .deep_factorization import DeepMatrixFactorization
 from .dual_branch import DualBranchNMF
 from .general_sensitivity import GeneralSensitivity
+from .keep_spikes import KeepSpikes
+from .losses import Huber, Trimmed
 from .nuclear_ball import NuclearNormBall
 from .residual_thresholding import ResidualThresholdedDMF
 from .robust_pca import RobustPCA
@@ -15,9 +17,12 @@ __all__ = [
     "DeepMatrixFactorization",
     "DualBranchNMF",
     "GeneralSensitivity",
+    "Huber",
+    "KeepSpikes",
     "NuclearNormBall",
     "ResidualThresholdedDMF",
     "RobustPCA",
     "SoftImpute",
     "StablePCP",
+    "Trimmed",
 ]

@@ -1,38 +1,28 @@
 """A product of matrices M1 M2 ... MN: its start, value and gradient."""
 
+from itertools import pairwise
+
 import torch
 
-from latentomics.arrays import rand, randn
-
-INITS = ("balanced", "gaussian", "uniform", "identity")
+from latentomics.arrays import randn
 
 
-def start_factors(sizes, init, scale, generator):
-    """Draw factors of shapes (sizes[i], sizes[i + 1]), float64 on the CPU.
+def balanced_start(sizes, scale, generator):
+    """Draw orthonormal factors of shapes (sizes[i], sizes[i + 1]), float64 on the CPU.
 
-    "balanced" draws orthonormal factors. If no inner size exceeds the larger outer one,
-    all singular values of the product equal `scale`, so no direction starts ahead;
-    otherwise a wide factor is not orthonormal on both sides, and they spread below
-    `scale`. "identity" is the same without randomness. "gaussian" draws entries with
-    standard deviation `scale` (as in the paper), "uniform" from a uniform distribution
-    of the same standard deviation.
+    If no inner size exceeds the larger outer one, all singular values of the product
+    equal `scale`, so no direction starts ahead; otherwise a wide factor is not
+    orthonormal on both sides, and they spread below `scale`.
     """
     like = torch.empty(0, dtype=torch.float64)
-    shapes = list(zip(sizes, sizes[1:], strict=False))
-    share = scale ** (1 / len(shapes))
+    share = scale ** (1 / (len(sizes) - 1))
 
     def draw(a, b):
-        if init == "gaussian":
-            return scale * randn(a, b, generator=generator, like=like)
-        if init == "uniform":  # of standard deviation `scale`
-            return scale * 12**0.5 * (rand(a, b, generator=generator, like=like) - 0.5)
-        if init == "identity":
-            return share * torch.eye(a, b, dtype=like.dtype)
         long, short = max(a, b), min(a, b)
         Q = torch.linalg.qr(randn(long, short, generator=generator, like=like)).Q
         return share * (Q if a >= b else Q.T)
 
-    return [draw(a, b) for a, b in shapes]
+    return [draw(a, b) for a, b in pairwise(sizes)]
 
 
 def tails(factors):

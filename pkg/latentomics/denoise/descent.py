@@ -6,18 +6,10 @@ import torch
 
 from latentomics.base import SCORES
 from latentomics.denoise.chain import chain_gradient, in_one_piece, tails
-from latentomics.denoise.optimizers import OPTIMIZERS
+from latentomics.denoise.losses import LOSSES, Bounded, Trimmed
 from latentomics.denoise.scaling import noise_level
-from latentomics.linalg import clip, huber, trimmed, trimmed_slope
 from latentomics.solvers import Patience, iterate
 
-# name -> (loss of a residual, its slope); only the last two use the bound
-LOSSES = {
-    "squared": (lambda R, bound: R.square() / 2, lambda R, bound: R),
-    "absolute": (lambda R, bound: R.abs(), lambda R, bound: R.sign()),
-    "huber": (huber, clip),
-    "trimmed": (trimmed, trimmed_slope),
-}
 LEAST_FITTED = 0.8  # least share of entries inside a bound in units of the noise
 LEFT_START = 0.9  # the fit has moved once its loss is below this share of the initial
 
@@ -31,13 +23,11 @@ class Descent:
         In scaled units, n >= p; gaps may hold any value.
     fitted, held : bool tensors of shape (n, p)
         Entries to fit, and entries that decide when to stop.
-    loss : str
-        A key of `LOSSES`.
     bound : callable
         (residuals, `fitted`) -> bound of the loss, computed at each look.
     settings : estimator
-        Provides `look_every`, `patience`, `tol`, `max_iter`, `scoring`, `optimizer`,
-        `learning_rate` and `weight_decay`.
+        Provides `loss`, `look_every`, `patience`, `tol`, `max_iter`, `scoring`,
+        `learning_rate` and `weight_decay`, and `_optimizer`, which starts one.
 
     Attributes
     ----------
@@ -46,62 +36,43 @@ class Descent:
     errors : list of float
         That error, one entry per look.
     trace : Trace
-    change : tensor of shape (n, p), or None
-        Largest change of each entry of the product in one iteration.
     """
 
-    def __init__(self, X, fitted, held, *, loss, bound, settings):
+    def __init__(self, X, fitted, held, *, bound, settings):
         self.X, self.fitted, self.held = X, fitted, held
-        self.loss, self.slope = LOSSES[loss]
+        loss = settings.loss
+        self.loss = loss if isinstance(loss, Bounded) else LOSSES[loss]
         self.new_bound, self.settings = bound, settings
         self.share = fitted.to(X.dtype) / fitted.sum()
         self.count, self.bound = 0, None
-        self.last, self.change = None, None
 
-    @torch.no_grad()
-    def run(self, factors, *, abrupt=False):
-        """Descend from `factors` until patience runs out.
-
-        With `abrupt`, track the largest change of each entry in one iteration.
-        """
-        self.change = torch.zeros_like(self.X) if abrupt else None
-        start = OPTIMIZERS[self.settings.optimizer]
+    def run(self, factors):
+        """Descend from `factors` until patience runs out."""
         decay, rate = self.settings.weight_decay, self.settings.learning_rate
         # one tensor: the optimizer's cost per tensor is that of a small matrix product
         flat, factors = in_one_piece(factors)
         self.slopes, self.slope_of = in_one_piece([M * 0 for M in factors])
-        self.move = start([flat], learning_rate=rate, weight_decay=decay)
-        first = self.objective(factors)
-        early = Patience(
-            self.held_error if self.held.any() else self.objective,
-            lambda factors: [M.clone() for M in factors],
-            looks=self.settings.patience,
-            moving=lambda factors: self.objective(factors) < LEFT_START * first,
+        self.move = self.settings._optimizer(
+            [flat], learning_rate=rate, weight_decay=decay
         )
-        given = {k: getattr(self.settings, k) for k in ("tol", "max_iter")}
-        _, self.trace = iterate(
+        self.best, self.errors, self.trace = stopped_early(
             self.step,
             factors,
             self.objective,
-            look_every=self.settings.look_every,
-            gap=early,
-            **given,
+            self.held_error if self.held.any() else self.objective,
+            snapshot=lambda factors: [M.clone() for M in factors],
+            settings=self.settings,
         )
-        self.best, self.errors = early.best, early.errors
-        if abrupt:  # the last step too
-            self._follow(tails(factors)[0])
         return self
 
     def step(self, factors):
         """Move all factors at once (book: ``eq-chain-gradient``)."""
         products = tails(factors)
-        if self.change is not None:
-            self._follow(products[0].clone())
         R = products[0].sub_(self.X)  # the product itself is not needed again
         if self.count % self.settings.look_every == 0:
             self.bound = self.new_bound(R, self.fitted)
         self.count += 1
-        G = self.slope(R, self.bound).mul_(self.share)
+        G = self.loss.slope(R, self.bound).mul_(self.share)
         chain_gradient(factors, products, G, out=self.slope_of)
         self.move([self.slopes])
         return factors
@@ -112,7 +83,7 @@ class Descent:
         if self.bound is None:
             self.bound = self.new_bound(R, self.fitted)
         penalty = sum(M.square().sum() for M in factors) / 2
-        misfit = (self.loss(R, self.bound) * self.share).sum()
+        misfit = (self.loss.value(R, self.bound) * self.share).sum()
         return misfit + self.settings.weight_decay * penalty
 
     def held_error(self, factors):
@@ -123,16 +94,69 @@ class Descent:
         """Return the residuals of the best product on the fitted entries, flat."""
         return (self.X - tails(self.best)[0])[self.fitted]
 
-    def _follow(self, product):
-        if self.last is not None:
-            change = (product - self.last).abs()
-            self.change = torch.maximum(self.change, change)
-        self.last = product
+
+@torch.no_grad()
+def stopped_early(step, state, objective, held_error, *, snapshot, settings):
+    """Repeat a step until the held-out error stops falling.
+
+    Parameters
+    ----------
+    step, state, objective
+        As for :func:`iterate`.
+    held_error, snapshot : callable
+        As for :class:`Patience`.
+    settings : estimator
+        Provides `look_every`, `patience`, `tol` and `max_iter`.
+
+    Returns
+    -------
+    best : snapshot of the state with the lowest error
+    errors : list of float, one per look
+    trace : Trace
+    """
+    first = objective(state)
+    early = Patience(
+        held_error,
+        snapshot,
+        looks=settings.patience,
+        moving=lambda state: objective(state) < LEFT_START * first,
+    )
+    _, trace = iterate(
+        step,
+        state,
+        objective,
+        tol=settings.tol,
+        max_iter=settings.max_iter,
+        look_every=settings.look_every,
+        gap=early,
+    )
+    return early.best, early.errors, trace
 
 
-def fixed_bound(bound):
-    """Return the rule for a constant bound."""
-    return lambda R, fitted: bound
+def bound_rule(loss, R, run):
+    """Return the rule for the bound of a loss, (residuals, `fitted`) -> bound.
+
+    Parameters
+    ----------
+    loss : str or Bounded
+        As for :class:`DeepMatrixFactorization`.
+    R : tensor
+        Residuals of a product of 0 on the fitted entries.
+    run : callable
+        (number of the start, rule) -> :class:`Descent`, to measure the noise.
+    """
+    if not isinstance(loss, Bounded):
+        return lambda R, fitted: None
+    if loss.unit == "noise":
+        pilot = run(0, moving_bound(loss.eta))
+        return measured_bound(loss.eta * float(noise_level(pilot.residuals())))
+    trimmed = float((R.abs() >= loss.eta).double().mean())
+    if isinstance(loss, Trimmed) and trimmed > 0.5:
+        raise ValueError(
+            f"eta must leave at least half of the entries to fit; got {loss.eta!r}, "
+            f"which trims {trimmed:.0%} at the start: raise it, or choose another scale"
+        )
+    return lambda R, fitted: loss.eta
 
 
 def moving_bound(eta):

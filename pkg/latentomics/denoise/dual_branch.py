@@ -1,24 +1,21 @@
 """Matrix completion by a two-factor product combined with a network."""
 
+from dataclasses import KW_ONLY
+from itertools import pairwise
+
 import numpy as np
 import torch
 
 from latentomics.arrays import generator, rand, randn
-from latentomics.base import (
-    GappyMatrixEstimator,
-    check_not_negative,
-    check_positive,
-    check_whole,
-    hold_out,
-)
-from latentomics.denoise.descent import LEFT_START
+from latentomics.base import Denoiser, hold_out
+from latentomics.denoise.descent import stopped_early
 from latentomics.denoise.optimizers import adam
-from latentomics.solvers import Patience, iterate
+from latentomics.params import Seeded, positive, share, whole
 
 START = 0.01  # standard deviation of an entry of W and H at the start
 
 
-class DualBranchNMF(GappyMatrixEstimator):
+class DualBranchNMF(Denoiser, Seeded, tol=1e-4, max_iter=5000, dtype="float32"):
     r"""Fit a gappy matrix by a two-factor branch plus a network branch.
 
     The baseline DBDNMF of the RT-DMF paper (book: ``eq-dual-branch``):
@@ -29,26 +26,6 @@ class DualBranchNMF(GappyMatrixEstimator):
     on the squared error of the measured entries. In the authors' code W and H are never
     updated; here they are. Nothing is constrained to be non-negative: the name is the
     authors'.
-
-    Parameters
-    ----------
-    rank : int, default=20
-        Columns of W.
-    hidden : int, default=500
-        Width of both hidden layers.
-    alpha : float, default=0.5
-        Share of the two-factor branch, between 0 and 1.
-    learning_rate : float, default=1e-3
-        This and the start are as published, for entries between 0.01 and 10.
-    validation_fraction : float, default=0.1
-        Share of the measured entries held out if `fit` gets no `validation`.
-    patience, look_every : int, default=10, 20
-        As in :class:`DeepMatrixFactorization`; the error is the mean squared error.
-    tol : float, default=1e-4
-    max_iter : int, default=5000
-    random_state : int, default=0
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float32"
 
     Attributes
     ----------
@@ -70,28 +47,21 @@ class DualBranchNMF(GappyMatrixEstimator):
         without data.
     """
 
-    def __init__(
-        self,
-        rank=20,
-        *,
-        hidden=500,
-        alpha=0.5,
-        learning_rate=1e-3,
-        validation_fraction=0.1,
-        patience=10,
-        look_every=20,
-        tol=1e-4,
-        max_iter=5000,
-        random_state=0,
-        device="auto",
-        dtype="float32",
-    ):
-        self.rank, self.hidden, self.alpha = rank, hidden, alpha
-        self.learning_rate = learning_rate
-        self.validation_fraction = validation_fraction
-        self.patience, self.look_every = patience, look_every
-        self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
-        self.device, self.dtype = device, dtype
+    rank: int = whole(20)
+    """Columns of W."""
+    _: KW_ONLY
+    hidden: int = whole(500)
+    """Width of both hidden layers."""
+    alpha: float = share(0.5)
+    """Share of the two-factor branch, between 0 and 1."""
+    learning_rate: float = positive(1e-3)
+    """As published; like the initial weights, it suits entries between 0.01 and 10."""
+    validation_fraction: float = share(0.1, below=1)
+    """Share of the measured entries held out if `fit` gets no `validation`."""
+    patience: int = whole(10)
+    """As in :class:`DeepMatrixFactorization`; the error is the mean squared error."""
+    look_every: int = whole(20)
+    """See `patience`."""
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
@@ -99,7 +69,6 @@ class DualBranchNMF(GappyMatrixEstimator):
         `validation`, a boolean mask of the shape of `X`, marks the measured entries
         held out to decide when to stop.
         """
-        self._check()
         X, fitted, held = self._read(X, validation)
         X = torch.where(fitted | held, X, 0)
         share = fitted.to(X.dtype) / fitted.sum()
@@ -118,58 +87,33 @@ class DualBranchNMF(GappyMatrixEstimator):
             move(torch.autograd.grad(loss, weights))
             return weights
 
-        score = held_error if held.any() else objective
-        early = self._descend(step, weights, objective, score)
-        self.validation_error_ = np.array(early.errors if held.any() else [])
-        self._store(early.best)
-        return self
-
-    @torch.no_grad()
-    def _descend(self, step, weights, objective, score):
-        """Repeat `step` until patience runs out; return the `Patience` record."""
-        first = objective(weights)
-        early = Patience(
-            score,
-            self._product,
-            looks=self.patience,
-            moving=lambda weights: objective(weights) < LEFT_START * first,
-        )
-        _, self.trace_ = iterate(
+        best, errors, self.trace_ = stopped_early(
             step,
             weights,
             objective,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            look_every=self.look_every,
-            gap=early,
+            held_error if held.any() else objective,
+            snapshot=self._product,
+            settings=self,
         )
-        return early
+        self.validation_error_ = np.array(errors if held.any() else [])
+        self._store(best)
+        return self
 
     def _draw_validation(self, seen):
         return hold_out(seen, self.validation_fraction, self.random_state)
-
-    def _check(self):
-        check_whole(rank=self.rank, hidden=self.hidden)
-        check_whole(patience=self.patience, look_every=self.look_every)
-        check_whole(at_least=0, random_state=self.random_state)
-        check_positive(learning_rate=self.learning_rate)
-        check_not_negative(alpha=self.alpha)
-        if self.alpha > 1:
-            raise ValueError(f"alpha must be at most 1; got {self.alpha!r}")
 
     def _start(self, n, p):
         """Draw W, H, then weight and bias of the three layers."""
         if self.rank > min(n, p):
             raise ValueError(f"rank must be at most {min(n, p)}; got {self.rank}")
         like = torch.empty(0, dtype=torch.float64)
-        draw = {"generator": generator(self.random_state), "like": like}
-        start = [randn(n, self.rank, **draw), randn(self.rank, p, **draw)]
-        start = [START * M for M in start]
-        sizes = [self.rank, self.hidden, self.hidden, p]
-        for a, b in zip(sizes, sizes[1:], strict=False):
-            bound = a**-0.5  # uniform between +- the root of 1 / inputs
-            start.append(bound * (2 * rand(a, b, **draw) - 1))
-            start.append(bound * (2 * rand(b, **draw) - 1))
+        draw = generator(self.random_state)
+        shapes = (n, self.rank), (self.rank, p)
+        start = [START * randn(*s, generator=draw, like=like) for s in shapes]
+        for a, b in pairwise([self.rank, self.hidden, self.hidden, p]):
+            for shape in ((a, b), (b,)):  # uniform between +- the root of 1 / inputs
+                M = 2 * rand(*shape, generator=draw, like=like) - 1
+                start.append(a**-0.5 * M)
         return start
 
     def _product(self, weights):

@@ -81,7 +81,7 @@ def group_masks(groups, lines):
     if len(labels) != n_lines:
         raise ValueError(
             f"groups must have one label for each of {n_lines} lines; "
-            f"got {len(labels)}: does line_axis say which axis holds the lines?"
+            f"got {len(labels)}: are the lines in the rows?"
         )
     names = None if isinstance(lines, int) else lines
     labels = aligned(labels, names, name="groups", by="the lines").map(_as_label)

@@ -3,13 +3,14 @@
 import torch
 
 from latentomics.arrays import as_numpy
-from latentomics.base import GappyMatrixEstimator, check_choice
+from latentomics.base import Denoiser
+from latentomics.params import one_of
 from latentomics.solvers import iterate
 
 LOADINGS = ("equal", "fitted")
 
 
-class GeneralSensitivity(GappyMatrixEstimator):
+class GeneralSensitivity(Denoiser, tol=1e-8):
     r"""Remove the factor by which some cell lines respond to all drugs alike.
 
     Each drug is standardized to mean 0 and variance 1 over its measured lines; the
@@ -20,16 +21,6 @@ class GeneralSensitivity(GappyMatrixEstimator):
 
     With equal loadings, :math:`v_j = 1` and :math:`u_i` is the mean over the drugs
     measured on line i. General levels of sensitivity are described in [1].
-
-    Parameters
-    ----------
-    loadings : {"equal", "fitted"}, default="equal"
-        Give every drug the same loading, or fit :math:`v` by alternating least squares.
-    tol : float, default=1e-8
-        Stop once one step changes the factor by at most `tol` of its norm. No units.
-    max_iter : int, default=1000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -57,26 +48,16 @@ class GeneralSensitivity(GappyMatrixEstimator):
     [1] Geeleher, Cox & Huang (2016). Genome Biol 17:190.
     """
 
-    _has_units = False
+    loadings: str = one_of(LOADINGS, "equal")
+    """Give every drug the same loading, or fit :math:`v` by least squares."""
 
-    def __init__(
-        self,
-        loadings="equal",
-        *,
-        tol=1e-8,
-        max_iter=1000,
-        device="auto",
-        dtype="float64",
-    ):
-        self.loadings, self.tol, self.max_iter = loadings, tol, max_iter
-        self.device, self.dtype = device, dtype
+    _has_units = False
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features), rows = cell lines.
 
         NaN marks a gap; entries marked in `validation`, a boolean mask, are not fitted.
         """
-        check_choice("loadings", self.loadings, LOADINGS)
         X, fitted, held = self._read(X, validation, "float64")
         mean, spread, Z = _standardized(X, fitted)
         Z = Z.to(getattr(torch, self.dtype))

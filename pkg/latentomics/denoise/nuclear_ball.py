@@ -1,9 +1,12 @@
 """The matrix of least nuclear norm in a band around the data."""
 
+from dataclasses import KW_ONLY
+
 import torch
 
-from latentomics.base import GappyMatrixEstimator, check_positive
+from latentomics.base import Denoiser
 from latentomics.linalg import nuclear_norm, svt
+from latentomics.params import not_negative, positive
 from latentomics.solvers import admm
 
 STEP = 0.1  # first threshold on singular values, as a share of the largest
@@ -14,7 +17,7 @@ def first_step(X):
     return STEP * torch.linalg.matrix_norm(X, 2).clamp(min=torch.finfo(X.dtype).tiny)
 
 
-class NuclearNormBall(GappyMatrixEstimator):
+class NuclearNormBall(Denoiser, max_iter=2000):
     r"""Find the matrix of least nuclear norm within `eps` of every measured entry.
 
     .. math:: \min_L \|L\|_* \quad \text{with} \quad |L_{ij} - X_{ij}| \le \epsilon
@@ -22,16 +25,6 @@ class NuclearNormBall(GappyMatrixEstimator):
 
     The baseline that the RT-DMF paper calls MF (book: ``eq-nuclear-ball``), solved by
     ADMM [1] with the split :math:`L = Z`, Z in the band.
-
-    Parameters
-    ----------
-    eps : float, default=0.1
-        :math:`\epsilon > 0`, in the units of `X`.
-    tol : float, default=1e-5
-        Stop once both relative residuals of ADMM are at most `tol`. No units.
-    max_iter : int, default=2000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -54,18 +47,17 @@ class NuclearNormBall(GappyMatrixEstimator):
     [1] Boyd, Parikh, Chu, Peleato & Eckstein (2011). Found Trends Mach Learn 3:1-122.
     """
 
-    def __init__(
-        self, eps=0.1, *, tol=1e-5, max_iter=2000, device="auto", dtype="float64"
-    ):
-        self.eps, self.tol, self.max_iter = eps, tol, max_iter
-        self.device, self.dtype = device, dtype
+    eps: float = positive(0.1)
+    r""":math:`\epsilon > 0`, in the units of `X`."""
+    _: KW_ONLY
+    tol: float = not_negative(1e-5)
+    """Stop once both relative residuals of ADMM are at most `tol`. No units."""
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         Entries marked in `validation`, a boolean mask, are not fitted.
         """
-        check_positive(eps=self.eps)
         X, fitted, _ = self._read(X, validation)
         low = torch.where(fitted, X - self.eps, -torch.inf)
         high = torch.where(fitted, X + self.eps, torch.inf)

@@ -1,14 +1,17 @@
 """Low rank plus sparse, exactly: principal component pursuit with gaps."""
 
+from dataclasses import KW_ONLY
+
 import torch
 
-from latentomics.base import GappyMatrixEstimator, check_positive
+from latentomics.base import Denoiser
 from latentomics.denoise.nuclear_ball import first_step
 from latentomics.linalg import nuclear_norm, soft_threshold, svt
+from latentomics.params import not_negative, positive
 from latentomics.solvers import admm
 
 
-class RobustPCA(GappyMatrixEstimator):
+class RobustPCA(Denoiser, max_iter=2000):
     r"""Split a gappy matrix into a low-rank and a sparse part without remainder.
 
     Principal component pursuit [1], with the gaps free (book: ``eq-robust-pca``):
@@ -20,17 +23,6 @@ class RobustPCA(GappyMatrixEstimator):
     solved by ADMM [2] with a copy Z of L and :math:`S = P_\Omega(X - Z)`. Unlike the
     usual inexact augmented Lagrangian, whose penalty only grows, it ends at the
     optimum. The model has no room for noise: what is not low rank must be sparse.
-
-    Parameters
-    ----------
-    tau : float, default=1.0
-        :math:`\tau > 0`, no units. 1 is the choice of [1] for a random sparse part;
-        a smaller value makes more entries sparse.
-    tol : float, default=1e-5
-        Stop once both relative residuals of ADMM are at most `tol`. No units.
-    max_iter : int, default=2000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -56,18 +48,18 @@ class RobustPCA(GappyMatrixEstimator):
     [2] Boyd, Parikh, Chu, Peleato & Eckstein (2011). Found Trends Mach Learn 3:1-122.
     """
 
-    def __init__(
-        self, tau=1.0, *, tol=1e-5, max_iter=2000, device="auto", dtype="float64"
-    ):
-        self.tau, self.tol, self.max_iter = tau, tol, max_iter
-        self.device, self.dtype = device, dtype
+    tau: float = positive(1.0)
+    r""":math:`\tau > 0`, no units. 1 is the choice of [1] for a random sparse part;
+    a smaller value makes more entries sparse."""
+    _: KW_ONLY
+    tol: float = not_negative(1e-5)
+    """Stop once both relative residuals of ADMM are at most `tol`. No units."""
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         Entries marked in `validation`, a boolean mask, are treated as gaps.
         """
-        check_positive(tau=self.tau)
         X, fitted, _ = self._read(X, validation)
         X = torch.where(fitted, X, 0)
         price = self.tau / max(X.shape) ** 0.5

@@ -9,6 +9,7 @@ MAD_TO_SD = 1.4826
 # The same for the mean absolute deviation, sqrt(pi / 2): used where the MAD is 0.
 MEAN_TO_SD = 1.2533
 
+ROUNDING = 8  # rounding error of an entry, in units of the precision
 SCALES = ("mad", None, "raw")
 
 
@@ -48,25 +49,20 @@ def noise_level(R):
     return MAD_TO_SD * R.abs().median()
 
 
-def robust_units(X, seen, scale, line_axis=0):
+def robust_units(X, seen, scale):
     """Centre and spread of the entries of `X` marked in `seen`.
 
-    Drugs are the columns, or with `line_axis` 1 the rows.
-
-    With `scale` "mad" each drug gets its own median and 1.4826 times its median
-    absolute deviation (book: ``eq-robust-units``); if more than half of its entries are
-    equal, 1.2533 times the mean absolute deviation instead, and if it is constant a
-    spread of 1. With `scale` None the median of all entries is the only centre, and the
-    spread is 1; with "raw" the centre is 0 too.
+    With `scale` "mad" each column, a drug, gets its own median and 1.4826 times its
+    median absolute deviation (book: ``eq-robust-units``); if more than half of its
+    entries are equal, 1.2533 times the mean absolute deviation instead, and if it is
+    constant a spread of 1. With `scale` None the median of all entries is the only
+    centre, and the spread is 1; with "raw" the centre is 0 too.
     """
     one = X.new_ones(())
     if scale == "raw":
         return Units(0 * one, one)
     if scale is None:
         return Units(seen_median(X[seen][:, None], seen[seen][:, None])[0], one)
-    if line_axis == 1:
-        turned = robust_units(X.T, seen.T, scale)
-        return Units(turned.center[:, None], turned.spread[:, None])
     center = seen_median(X, seen)
     distance = torch.where(seen, (X - center).abs(), 0)
     spread = MAD_TO_SD * seen_median(distance, seen)
@@ -75,7 +71,12 @@ def robust_units(X, seen, scale, line_axis=0):
     return Units(center, torch.where(spread > 0, spread, torch.ones_like(spread)))
 
 
-def rounding(X, size):
-    """Return the rounding error of scaled data, of `size` before they were centred."""
-    after, before = (torch.finfo(dtype).eps for dtype in (X.dtype, torch.float64))
-    return torch.maximum(after * X.abs().max(), (before * size).to(X))
+def measured_noise(R, scaled, before, dtype):
+    """Return the :func:`noise_level` of residuals of data in `dtype`.
+
+    It is at least what rounding alone may cause; `before` are the scaled data before
+    they were centred, in float64; NaN is a gap.
+    """
+    largest, size = (float(M.abs().nan_to_num().max()) for M in (scaled, before))
+    rough, exact = (torch.finfo(t).eps for t in (getattr(torch, dtype), before.dtype))
+    return max(float(noise_level(R)), ROUNDING * max(rough * largest, exact * size))

@@ -1,23 +1,25 @@
 """Choosing parameters by the error on measured entries held out of every fit."""
 
 import warnings
+from dataclasses import KW_ONLY
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
-from sklearn.model_selection import ParameterGrid
 
-from latentomics.base import (
-    SCORES,
-    GappyMatrixEstimator,
-    check_choice,
-    check_mask,
-    hold_out,
-)
+from latentomics.base import SCORES, GappyMatrixEstimator, check_mask, hold_out
+from latentomics.checks import grid_points
 from latentomics.metrics import first_near_best
+from latentomics.params import Seeded, one_of, parameter, progress, share, whole
 
 
-class CellSearch(GappyMatrixEstimator):
+def _searchable(name, value):
+    known = isinstance(value, GappyMatrixEstimator)
+    if not known or isinstance(value, CellSearch):
+        raise ValueError(f"{name} must be a denoising estimator; got {value!r}")
+
+
+class CellSearch(GappyMatrixEstimator, Seeded):
     r"""Fit one estimator per point of a grid; keep the best on held-out entries.
 
     The score is by default the mean absolute error on the held-out entries V (book:
@@ -28,21 +30,6 @@ class CellSearch(GappyMatrixEstimator):
     Squared error would reward a fit that bends towards a few large spikes, which a
     correction must not do. Ties, to within a millionth of the lowest score, go to the
     first point of the grid.
-
-    Parameters
-    ----------
-    estimator : denoising estimator
-        With `fit(X, validation=...)` and `low_rank_`.
-    grid : dict of str to list, or a list of such
-        As for scikit-learn's ParameterGrid.
-    validation_fraction : float, default=0.1
-        Share of the measured entries held out if `fit` gets no `validation`.
-    scoring : {"mae", "mse"}, default="mae"
-        Mean absolute or mean squared error on the held-out entries.
-    random_state : int, default=0
-        Seed of the held-out entries; the estimator keeps its own seed.
-    progress : callable, optional
-        Wraps the list of grid points, as ``tqdm.auto.tqdm`` does, to show progress.
 
     Attributes
     ----------
@@ -68,19 +55,19 @@ class CellSearch(GappyMatrixEstimator):
         If the best of three or more numbers is the smallest or the largest.
     """
 
-    def __init__(
-        self,
-        estimator,
-        grid,
-        *,
-        validation_fraction=0.1,
-        scoring="mae",
-        random_state=0,
-        progress=None,
-    ):
-        self.estimator, self.grid = estimator, grid
-        self.validation_fraction, self.scoring = validation_fraction, scoring
-        self.random_state, self.progress = random_state, progress
+    estimator: object = parameter(kind="denoising estimator", check=_searchable)
+    """With `fit(X, validation=...)` and `low_rank_`."""
+    grid: object = parameter(kind="dict of str to list, or a list of such dicts")
+    """All combinations are tried; the last name changes fastest."""
+    _: KW_ONLY
+    validation_fraction: float = share(0.1, below=1)
+    """Share of the measured entries held out if `fit` gets no `validation`."""
+    scoring: str = one_of(SCORES, "mae")
+    """Mean absolute or mean squared error on the held-out entries."""
+    random_state: int = whole(0, at_least=0)
+    """Seed of the held-out entries; the estimator keeps its own seed."""
+    progress: object = progress()
+    """Wraps the list of grid points, as ``tqdm.auto.tqdm`` does, to show progress."""
 
     def fit(self, X, y=None, *, validation=None, **given):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
@@ -88,10 +75,8 @@ class CellSearch(GappyMatrixEstimator):
         `validation`, a boolean mask of the shape of `X`, marks the measured entries
         held out of every fit; other keywords, `given`, are passed to every fit.
         """
-        check_choice("scoring", self.scoring, SCORES)
+        self._check_parameters()
         points = self._points()
-        if self.progress is not None and not callable(self.progress):
-            raise ValueError(f"progress must be a callable; got {self.progress!r}")
         values = self._checked(X)
         seen = ~np.isnan(values)
         if validation is None:
@@ -121,25 +106,10 @@ class CellSearch(GappyMatrixEstimator):
         return self
 
     def _points(self):
-        """Check estimator and grid; return the points of the grid."""
-        known = isinstance(self.estimator, GappyMatrixEstimator)
-        if not known or isinstance(self.estimator, CellSearch):
-            raise ValueError(
-                f"estimator must be a denoising estimator; got {self.estimator!r}"
-            )
-        try:
-            points = list(ParameterGrid(self.grid))
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "grid must be a dict of parameter name to list of values, or a list "
-                f"of such; got {self.grid!r}"
-            ) from error
-        if not points:
-            raise ValueError("grid must hold a point; got an empty list")
-        known = self.estimator.get_params()
-        for name in {name for point in points for name in point}:
-            check_choice("grid", name, sorted(known))
-        return points
+        """Return the points of the grid; `{}` is one, the estimator as it is."""
+        if self.grid == {}:
+            return [{}]
+        return grid_points(self.grid, sorted(self.estimator.get_params()))
 
     def _warn_of_edges(self):
         """Warn if the best of three or more values is at an end of the grid."""

@@ -1,33 +1,22 @@
 """Matrix completion by repeated singular-value shrinkage."""
 
+from dataclasses import KW_ONLY
+
 import torch
 
-from latentomics.base import GappyMatrixEstimator, check_choice, check_positive
+from latentomics.base import Denoiser
 from latentomics.linalg import nuclear_norm, svt
+from latentomics.params import flag, positive
 from latentomics.solvers import iterate, proximal_gradient
 
 
-class SoftImpute(GappyMatrixEstimator):
+class SoftImpute(Denoiser):
     r"""Fill the gaps of a matrix with its best nuclear-norm fit.
 
     .. math:: \min_Z \tfrac12 \|P_\Omega(X - Z)\|_F^2 + \lambda \|Z\|_*
 
     :math:`P_\Omega` keeps the measured entries. Derived in the book at
     ``eq-soft-impute``; the plain update is Algorithm 1 of [1].
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        :math:`\lambda > 0`, in the units of `X`: subtracted from every singular value.
-        Above the largest singular value of the zero-filled `X`, the fit is 0.
-    accelerate : bool, default=True
-        Add Nesterov's momentum [2]: far fewer steps to the same answer, but the
-        objective may rise at some of them. Without momentum it never rises.
-    tol : float, default=1e-6
-        Stop once one step changes Z by at most `tol` of its norm. No units.
-    max_iter : int, default=1000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -51,27 +40,19 @@ class SoftImpute(GappyMatrixEstimator):
     [2] Beck & Teboulle (2009). SIAM J Imaging Sci 2:183-202.
     """
 
-    def __init__(
-        self,
-        lam=1.0,
-        *,
-        accelerate=True,
-        tol=1e-6,
-        max_iter=1000,
-        device="auto",
-        dtype="float64",
-    ):
-        self.lam, self.accelerate = lam, accelerate
-        self.tol, self.max_iter = tol, max_iter
-        self.device, self.dtype = device, dtype
+    lam: float = positive(1.0)
+    r""":math:`\lambda > 0`, in the units of `X`: subtracted from every singular value.
+    Above the largest singular value of the zero-filled `X`, the fit is 0."""
+    _: KW_ONLY
+    accelerate: bool = flag(True)
+    """Add Nesterov's momentum [2]: far fewer steps to the same answer, but the
+    objective may rise at some of them. Without momentum it never rises."""
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         Entries marked in `validation`, a boolean mask, are not fitted.
         """
-        check_positive(lam=self.lam)
-        check_choice("accelerate", self.accelerate, (True, False))
         X, fitted, _ = self._read(X, validation)
         X = torch.where(fitted, X, 0)
 
@@ -82,7 +63,6 @@ class SoftImpute(GappyMatrixEstimator):
         def step(Z):  # eq-soft-impute-step
             return svt(torch.where(fitted, X, Z), self.lam)
 
-        stop = {"tol": self.tol, "max_iter": self.max_iter}
         start = torch.zeros_like(X)
         if self.accelerate:
             Z, self.trace_ = proximal_gradient(
@@ -90,9 +70,12 @@ class SoftImpute(GappyMatrixEstimator):
                 lambda Z: svt(Z, self.lam),
                 start,
                 objective,
-                **stop,
+                tol=self.tol,
+                max_iter=self.max_iter,
             )
         else:
-            Z, self.trace_ = iterate(step, start, objective, **stop)
+            Z, self.trace_ = iterate(
+                step, start, objective, tol=self.tol, max_iter=self.max_iter
+            )
         self._store(Z)
         return self

@@ -2,12 +2,13 @@
 
 import torch
 
-from latentomics.base import GappyMatrixEstimator, check_positive
+from latentomics.base import Denoiser
 from latentomics.linalg import clip, huber, nuclear_norm, soft_threshold, svt
+from latentomics.params import positive
 from latentomics.solvers import proximal_gradient
 
 
-class StablePCP(GappyMatrixEstimator):
+class StablePCP(Denoiser):
     r"""Split a gappy matrix into low rank, sparse spikes and small noise.
 
     Stable principal component pursuit [1] with gaps (book: ``eq-stable-pcp``):
@@ -20,19 +21,6 @@ class StablePCP(GappyMatrixEstimator):
     ``eq-stable-pcp-huber``), which accelerated proximal gradient minimises over L:
 
     .. math:: \min_L \sum_{\Omega} h_\gamma(X - L) + \lambda \|L\|_*
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        :math:`\lambda > 0`, in the units of `X`: subtracted from every singular value.
-    gamma : float, default=0.1
-        :math:`\gamma > 0`, in the units of `X`: the largest residual that counts as
-        noise. What exceeds it is a spike.
-    tol : float, default=1e-6
-        Stop once one step changes L by at most `tol` of its norm. No units.
-    max_iter : int, default=1000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -58,26 +46,17 @@ class StablePCP(GappyMatrixEstimator):
     [1] Zhou, Li, Wright, Candes & Ma (2010). IEEE ISIT, 1518-1522.
     """
 
-    def __init__(
-        self,
-        lam=1.0,
-        gamma=0.1,
-        *,
-        tol=1e-6,
-        max_iter=1000,
-        device="auto",
-        dtype="float64",
-    ):
-        self.lam, self.gamma = lam, gamma
-        self.tol, self.max_iter = tol, max_iter
-        self.device, self.dtype = device, dtype
+    lam: float = positive(1.0)
+    r""":math:`\lambda`, in the units of `X`: subtracted from every singular value."""
+    gamma: float = positive(0.1)
+    r""":math:`\gamma`, in the units of `X`: the largest residual that counts as
+    noise. What exceeds it is a spike."""
 
     def fit(self, X, y=None, *, validation=None):
         """Fit to `X` of shape (n_samples, n_features); NaN marks a gap.
 
         Entries marked in `validation`, a boolean mask, are not fitted.
         """
-        check_positive(lam=self.lam, gamma=self.gamma)
         X, fitted, held = self._read(X, validation)
         seen = fitted | held
 

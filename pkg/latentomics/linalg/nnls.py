@@ -8,7 +8,7 @@ from latentomics.arrays import as_numpy, as_tensor, binary_size
 SWEEPS = 20  # of coordinate descent before each attempt at an exact solution
 ROUNDS = 10
 PIVOTS = 10  # exchanges of wrong entries within one such attempt
-CHUNK = 2**22  # entries of the small systems solved at once
+CHUNK = 2**22  # entries of the systems solved at once, if they were as large as gram
 
 
 def nnls(X, S):
@@ -16,9 +16,10 @@ def nnls(X, S):
 
     .. math:: \arg\min_{E \ge 0} \|X - E S\|_F^2
 
-    (book: ``eq-nnls``). Coordinate descent finds the positive entries; each row of E is
-    then solved by least squares on these. Rows that fail the optimality conditions
-    descend further, and SciPy solves those that still fail at the end.
+    (book: ``eq-nnls``). Coordinate descent, in float32 at first, finds the positive
+    entries; each row of E is then solved by least squares on these, and wrong entries
+    are exchanged. Rows that fail the optimality conditions descend further, and SciPy
+    solves those that still fail at the end.
 
     Parameters
     ----------
@@ -36,12 +37,11 @@ def nnls(X, S):
     gram, target = (S / size) @ (S / size).T, (S / size) @ X.T
     E = target.clamp(min=0) / len(S)
     open_ = torch.arange(X.shape[0], device=X.device)
-    for _ in range(ROUNDS):
-        now, b = E[:, open_], target[:, open_]
-        for _ in range(SWEEPS):
-            for k in range(len(S)):
-                now[k] = (now[k] + b[k] - gram[k] @ now).clamp(min=0)
-        E[:, open_], right = _exact(gram, b, now)
+    for turn in range(ROUNDS):
+        b = target[:, open_]
+        rough = torch.float32 if turn == 0 else b.dtype  # enough to find the signs
+        near = _swept(*(M.to(rough) for M in (gram, b, E[:, open_]))).to(b)
+        E[:, open_], right = _exact(gram, b, near)
         open_ = open_[~right]
         if not len(open_):
             break
@@ -58,35 +58,51 @@ def _one_by_one(X, S):
     return as_tensor(found, device="cpu")
 
 
+def _swept(gram, b, E):
+    """Return weights after some sweeps of coordinate descent."""
+    E = E.clone(memory_format=torch.contiguous_format)
+    for _ in range(SWEEPS):
+        for k in range(len(E)):
+            E[k] = (E[k] + b[k] - gram[k] @ E).clamp(min=0)
+    return E
+
+
 def _exact(gram, b, E):
     """Solve on the positive entries; return the new `E`, and where it is optimal."""
-    size = max(1, CHUNK // gram.numel())
-    parts = [
-        _exact_chunk(gram, part, now)
-        for part, now in zip(b.split(size, dim=1), E.split(size, dim=1), strict=True)
-    ]
-    solved, right = (torch.cat(p, dim=-1) for p in zip(*parts, strict=True))
-    return torch.where(right, solved, E), right
+    order = (E > 0).sum(dim=0).argsort(stable=True)  # a chunk's systems are of one size
+    found, right = E.clone(), torch.zeros_like(order, dtype=torch.bool)
+    for part in order.split(max(1, CHUNK // gram.numel())):
+        solved, right[part] = _exact_chunk(gram, b[:, part].T, (E[:, part] > 0).T)
+        found[:, part] = torch.where(right[part], solved.T, E[:, part])
+    return found, right
 
 
-def _exact_chunk(gram, b, E):
-    alive = (E > 0).T
-    rounding = 100 * torch.finfo(gram.dtype).eps * b.abs().amax(dim=0)
+def _exact_chunk(gram, b, alive):
+    """Solve on the entries `alive`, exchanging wrong ones; all of shape (N, K)."""
+    rounding = 100 * torch.finfo(gram.dtype).eps * b.abs().amax(dim=1, keepdim=True)
+    found, right = torch.zeros_like(b), torch.zeros_like(alive[:, 0])
+    open_ = torch.arange(len(b), device=b.device)
     for _ in range(PIVOTS):
-        solved = _solved_on(gram, b, alive)
-        fits = (gram @ solved - b >= -rounding).T
-        right = ((solved >= 0).T & fits).all(dim=1)
-        if right.all():
+        solved = _solved_on(gram, b[open_], alive)
+        fits = solved @ gram - b[open_] >= -rounding[open_]
+        done = ((solved >= 0) & fits).all(dim=1)
+        found[open_], right[open_] = solved, done
+        open_, alive = open_[~done], ((solved > 0) | ~fits)[~done]
+        if not len(open_):
             break
-        alive = torch.where(right[:, None], alive, (solved > 0).T | ~fits)
-    return solved, right
+    return found, right
 
 
 def _solved_on(gram, b, alive):
-    """Solve on the entries `alive` (N, K), others 0; collinear ones share weight."""
-    both = alive[:, :, None] & alive[:, None, :]
-    eye = torch.eye(len(gram)).to(gram)
+    """Solve on the entries `alive`, others 0; collinear ones share weight."""
+    count = alive.sum(dim=1, keepdim=True)
+    first = (~alive).argsort(dim=1, stable=True)[:, : int(count.max())]
+    inside = torch.arange(first.shape[1], device=b.device) < count
+    both = inside[:, :, None] & inside[:, None, :]
+    eye = torch.eye(first.shape[1]).to(gram)
     ridge = 10 * torch.finfo(gram.dtype).eps
-    L, _ = torch.linalg.cholesky_ex(torch.where(both, gram + ridge * eye, eye))
-    right = torch.where(alive, b.T, 0)[..., None]
-    return torch.cholesky_solve(right, L)[..., 0].T
+    system = gram[first[:, :, None], first[:, None, :]] + ridge * eye
+    L, _ = torch.linalg.cholesky_ex(torch.where(both, system, eye))
+    right = torch.where(inside, b.gather(1, first), 0)[..., None]
+    solved = torch.cholesky_solve(right, L)[..., 0]
+    return torch.zeros_like(b).scatter(1, first, torch.where(inside, solved, 0))

@@ -31,7 +31,8 @@ def huber(R, bound):
 def trimmed(R, bound):
     r"""Squared loss that stops growing at `bound`: :math:`\tfrac12\min(r^2, b^2)`.
 
-    Beyond the bound its slope is 0: such an entry has no influence.
+    Beyond the bound its slope is 0: such an entry has no influence (book:
+    ``eq-trimmed-loss``).
     """
     return R.square().clamp(max=bound**2) / 2
 

@@ -8,6 +8,8 @@ from latentomics.arrays import binary_size, randn
 # of the largest has lost half of its digits. A `lam` below that (1e-4 in float64,
 # 2e-2 in float32) therefore uses the full SVD, which is slower.
 GRAM_POWER = 1 / 4
+SPARE = 8  # extra directions beyond the non-zero ones of the last call
+WARM_SHARE = 3  # a basis wider than a third of the shorter side is not worth keeping
 
 
 def svt(M, lam):
@@ -28,19 +30,75 @@ def svt(M, lam):
     lam : float
         Non-negative, in the units of `M`.
     """
-    n, p = M.shape
-    if n < p:
+    if M.shape[0] < M.shape[1]:
         return svt(M.T, lam).T
+    if not M.numel():
+        return M
     size = binary_size(M)  # else squares overflow or vanish
     M, lam = M / size, lam / size
-    squares, V = torch.linalg.eigh(M.T @ M)
-    s = squares.clamp(min=0).sqrt()
-    if lam < torch.finfo(M.dtype).eps ** GRAM_POWER * s[-1]:
-        U, s, Vh = torch.linalg.svd(M, full_matrices=False)
-        return size * ((U * (s - lam).clamp(min=0)) @ Vh)
+    return size * _shrunk(M, lam, *_directions(M, lam))[0]
+
+
+class Shrinker:
+    r"""Shrink the singular values of a matrix that changes a little at each call.
+
+    The first call is that of :func:`svt`, but for its care of matrices whose squares
+    overflow or vanish. Later calls take one step of subspace iteration from the last
+    basis and work within it, as long as one of its `SPARE` extra directions is shrunk
+    to 0. Values that grow outside the subspace can be missed for a while, so a solver's
+    result is certified by its duality gap, never by this.
+
+    Attributes
+    ----------
+    values : tensor
+        Non-zero singular values of the last result.
+    """
+
+    def __init__(self):
+        self._basis = None  # (n or p, k) orthonormal, of the shorter side
+
+    def __call__(self, M, lam):
+        """Return the shrunk matrix, of the shape of `M`."""
+        if M.shape[0] < M.shape[1]:
+            return self(M.T, lam).T
+        if not M.numel():
+            self.values = M.new_zeros(0)
+            return M
+        V, s = self._warm(M, lam) or _directions(M, lam)
+        shrunk, self.values = _shrunk(M, lam, V, s)
+        k = len(self.values) + SPARE
+        self._basis = V[:, -k:] if WARM_SHARE * k <= len(V) else None
+        return shrunk
+
+    def _warm(self, M, lam):
+        """Return directions and values in the last basis; None if it is too small."""
+        if self._basis is None:
+            return None
+        Q = torch.linalg.qr(M.T @ (M @ self._basis)).Q
+        s, turn = _by_gram(M @ Q)
+        return (Q @ turn, s) if s[0] <= lam else None
+
+
+def _shrunk(M, lam, V, s):
+    """Return the shrunk matrix and its non-zero singular values."""
     alive = s > lam
     V, s = V[:, alive], s[alive]
-    return size * (M @ (V * (1 - lam / s)) @ V.T)
+    return M @ (V * (1 - lam / s)) @ V.T, s - lam
+
+
+def _directions(M, lam):
+    """Return right singular vectors, shape (p, k), and values, rising, of a tall M."""
+    s, V = _by_gram(M)
+    if lam < torch.finfo(M.dtype).eps ** GRAM_POWER * s[-1]:
+        _, s, Vh = torch.linalg.svd(M, full_matrices=False)
+        return Vh.flip(0).T, s.flip(0)
+    return V, s
+
+
+def _by_gram(M):
+    """Return the singular values of `M`, rising, and its right singular vectors."""
+    squares, V = torch.linalg.eigh(M.T @ M)
+    return squares.clamp(min=0).sqrt(), V
 
 
 def nuclear_norm(M):

@@ -1,9 +1,12 @@
 """Choosing a point of a grid by a rule that rounding cannot change."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
 MARGIN = 1e-6  # relative; far above rounding, far below any digit shown
+ON_EDGE = 1e-9  # relative; ten times what rounding leaves uncertain in an error
 
 
 def first_near_best(errors):
@@ -29,14 +32,38 @@ def first_near_best(errors):
     ValueError
         If an error is NaN, or a column has no finite error; an infinite error is never
         chosen.
+
+    Warns
+    -----
+    UserWarning
+        If an error lies within 1e-9 of the threshold, so that rounding may decide.
     """
     errors = _read(errors)
-    return (errors <= _edge(errors)).argmax(axis=0)
+    edge = _edge(errors)
+    _warn_on_edge(errors, edge)
+    return (errors <= edge).argmax(axis=0)
 
 
 def reaches(scores, bound):
-    """Return which scores are at least `bound`, to within a millionth of it."""
-    return scores >= bound - MARGIN * np.abs(bound)
+    """Return which scores are at least `bound`, to within a millionth of it.
+
+    Warns
+    -----
+    UserWarning
+        If a score lies within 1e-9 of that threshold, so that rounding may decide.
+    """
+    edge = bound - MARGIN * np.abs(bound)
+    _warn_on_edge(scores, edge)
+    return scores >= edge
+
+
+def _warn_on_edge(values, edge):
+    if (np.abs(values - edge) < ON_EDGE * np.abs(edge)).any():
+        warnings.warn(
+            "two scores differ by almost exactly a millionth, up to which they are "
+            "ties: another processor may choose another point",
+            stacklevel=3,
+        )
 
 
 def edge_distance(errors):

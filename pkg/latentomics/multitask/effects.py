@@ -1,22 +1,18 @@
 """Two baselines without features: additive effects, and low-rank responses."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import torch
 
-from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor
-from latentomics.base import (
-    check_choice,
-    check_not_negative,
-    check_positive,
-    check_whole,
-)
+from latentomics.arrays import as_mask, as_numpy, as_tensor
+from latentomics.checks import grid_points
 from latentomics.multitask.problem import TraceNormProblem
-from latentomics.multitask.regressor import FeaturePath, check_grid, falling_fractions
+from latentomics.multitask.regressor import FeaturePath, check_falling
 from latentomics.multitask.split_admm import split_path
 from latentomics.multitask.trace_norm import trace_norm_grid
 from latentomics.multitask.transductive import TransductiveRegressor, known_lines
+from latentomics.params import InPrecision, Iterative, OnDevice, not_negative, positive
 
 
 class DrugAndLineEffects(TransductiveRegressor):
@@ -26,12 +22,6 @@ class DrugAndLineEffects(TransductiveRegressor):
         + \kappa \sum_i a_i^2
 
     Solved exactly (book: ``eq-effects``). A line without measurements has a = 0.
-
-    Parameters
-    ----------
-    penalty : float, default=1.0
-        :math:`\kappa \ge 0`, in measured cells: equivalent to that many extra cells per
-        line without a line effect.
 
     Attributes
     ----------
@@ -51,12 +41,12 @@ class DrugAndLineEffects(TransductiveRegressor):
         `predict`: a line was not in the fit.
     """
 
-    def __init__(self, penalty=1.0):
-        self.penalty = penalty
+    penalty: float = not_negative(1.0)
+    r""":math:`\kappa`, in measured cells: equivalent to that many extra cells per
+    line without a line effect."""
 
     def fit(self, X, Y):
         """Fit to responses; features only serve to identify the lines."""
-        check_not_negative(penalty=self.penalty)
         X, Y = self._read(X, Y)
         mask = (~np.isnan(Y)).astype(float)
         share = mask / mask.sum(axis=0)  # b is the mean of Y - a: only a is unknown
@@ -68,7 +58,9 @@ class DrugAndLineEffects(TransductiveRegressor):
         return self._remember(X, a[:, None] + self.drug_effect_)
 
 
-class ResponseSoftImpute(TransductiveRegressor):
+class ResponseSoftImpute(
+    TransductiveRegressor, Iterative, OnDevice, InPrecision, max_iter=5000
+):
     r"""Complete the responses by their best trace-norm fit, with free drug means.
 
     .. math:: \min_{L, b} \; \tfrac12 \|P_\Omega(Y - L - 1 b^\top)\|_F^2
@@ -77,16 +69,6 @@ class ResponseSoftImpute(TransductiveRegressor):
     Equivalent to :class:`TraceNormRegressor` with one indicator feature per line (book:
     ``eq-response-soft-impute``) and solved by the same loop; its predictions use no
     molecular features.
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        :math:`\lambda > 0`, in units of Y.
-    tol : float, default=1e-4
-        Stop at this duality gap, relative to the objective.
-    max_iter : int, default=5000
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -104,36 +86,41 @@ class ResponseSoftImpute(TransductiveRegressor):
         In `predict`: a line was not in the fit.
     """
 
-    def __init__(
-        self, lam=1.0, *, tol=1e-4, max_iter=5000, device="auto", dtype="float64"
-    ):
-        self.lam, self.tol, self.max_iter = lam, tol, max_iter
-        self.device, self.dtype = device, dtype
+    lam: float = positive(1.0)
+    r""":math:`\lambda`, in units of Y."""
+    _: KW_ONLY
+    tol: float = not_negative(1e-4)
+    """Stop at this duality gap, relative to the objective."""
 
     def fit(self, X, Y):
         """Fit to responses; features only serve to identify the lines."""
-        check_positive(lam=self.lam)
-        X, (fitted,), (self.trace_,) = self._solve(X, Y, lambda top: [self.lam])
+        X, (fitted,), (self.trace_,) = self._solve(X, Y)
         return self._remember(X, fitted)
 
     def fit_path(self, X, Y, grid=None):
         """Fit at falling lam, each ``{"fraction": f}`` of the smallest with L = 0."""
-        points = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
-        fractions = falling_fractions(points)
-        X, fitted, _ = self._solve(X, Y, lambda top: [f * top for f in fractions])
-        return FittedPath(points, X, np.stack(fitted)).of(self)
+        grid = (
+            trace_norm_grid()
+            if grid is None
+            else grid_points(grid, ["fraction"], exactly=True)
+        )
+        check_falling(grid)
+        X, fitted, _ = self._solve(X, Y, grid)
+        return FittedPath(grid, X, np.stack(fitted)).of(self)
 
-    def _solve(self, X, Y, choose):
-        """Return the checked X, and the fit and trace at each lam from `choose`."""
-        check_choice("dtype", self.dtype, DTYPES)
-        check_whole(max_iter=self.max_iter)
+    def _solve(self, X, Y, grid=None):
+        """Return the checked X, and the fit and trace at each point, or at `lam`."""
         X, Y = self._read(X, Y)
         R = as_tensor(np.nan_to_num(Y), device=self.device)
         eye = torch.eye(len(Y)).to(R).to(getattr(torch, self.dtype))
         problem = TraceNormProblem(eye, R, as_mask(~np.isnan(Y), device=self.device))
-        lams = choose(float(problem.lam_max()))
-        stop = {"tol": self.tol, "max_iter": self.max_iter}
-        found = split_path(problem, eye, eye.diagonal(), lams, **stop)
+        lams = [self.lam]
+        if grid is not None:
+            lam_max = float(problem.lam_max())
+            lams = [point["fraction"] * lam_max for point in grid]
+        found = split_path(
+            problem, eye, eye.diagonal(), lams, tol=self.tol, max_iter=self.max_iter
+        )
         fitted = [as_numpy(L + problem.intercept(L)) for L, _ in found]
         return X, fitted, [trace for _, trace in found]
 

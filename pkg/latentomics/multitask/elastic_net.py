@@ -1,18 +1,19 @@
 """A baseline that fits drugs separately: an elastic net per column of Y."""
 
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
 
 import numpy as np
 from scipy import sparse
 
-from latentomics.base import check_positive, check_whole
+from latentomics.checks import check_share, grid_points
 from latentomics.multitask.regressor import (
     FeaturePath,
     LinearRegressor,
-    check_grid,
-    falling_fractions,
+    check_falling,
 )
+from latentomics.multitask.trace_norm import trace_norm_grid
+from latentomics.params import positive, share
 from latentomics.solvers.feature_sign import elastic_net_path
 
 PAPER_RATIOS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -38,13 +39,9 @@ def elastic_net_grid(l1_ratios=(0.1, 0.25, 0.5, 0.75, 1.0), n_lams=100, eps=0.01
         ``{"l1_ratio": a, "fraction": f}``, lam as a fraction f of each drug's own
         `lam_max_`.
     """
-    check_whole(n_lams=n_lams)
-    check_positive(eps=eps)
-    fractions = np.geomspace(1, eps, n_lams)
     return [
-        {"l1_ratio": float(ratio), "fraction": float(f)}
-        for ratio in l1_ratios
-        for f in fractions
+        {"l1_ratio": float(ratio)} | point
+        for ratio, point in product(l1_ratios, trace_norm_grid(n_lams, eps))
     ]
 
 
@@ -61,14 +58,6 @@ class ElasticNetPerTask(LinearRegressor):
     the units of Y, as it would without :math:`s_t`. Features are not scaled: for
     :math:`\alpha < 1` their units matter. The weights are exact, by feature-sign search
     [2]. Book: ``eq-elastic-net``.
-
-    Parameters
-    ----------
-    l1_ratio : float, default=0.5
-        :math:`\alpha`, from 0 (ridge regression, solved exactly) to 1 (the lasso).
-    lam : float, default=0.1
-        :math:`\lambda > 0`, in units of X times Y; at or above a drug's `lam_max_` its
-        weights are 0. To choose both, see :class:`PathSearch`.
 
     Attributes
     ----------
@@ -98,23 +87,23 @@ class ElasticNetPerTask(LinearRegressor):
     [2] Lee, Battle, Raina & Ng (2007). NIPS 19:801-808, algorithm 1.
     """
 
-    per_task = True
+    l1_ratio: float = share(0.5)
+    r""":math:`\alpha`, from 0 (ridge regression, solved exactly) to 1 (the lasso)."""
+    lam: float = positive(0.1)
+    r""":math:`\lambda`, in units of X times Y; at or above a drug's `lam_max_` its
+    weights are 0. To choose both, see :class:`PathSearch`."""
 
-    def __init__(self, l1_ratio=0.5, lam=0.1):
-        self.l1_ratio, self.lam = l1_ratio, lam
+    per_task = True
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        check_positive(lam=self.lam)
-        _check_ratio(self.l1_ratio)
         X, Y = self._read(X, Y)
         drugs = [_Drug(X, y) for y in Y.T]
         lams = np.array([self.lam])
         W = [drug.weights(self.l1_ratio, lams)[:, 0] for drug in drugs]
         self.coef_ = np.stack(W, axis=1)
-        self.intercept_ = np.array(
-            [drug.intercept(w) for drug, w in zip(drugs, W, strict=True)]
-        )
+        pairs = zip(drugs, W, strict=True)
+        self.intercept_ = np.array([drug.level - drug.mean @ w for drug, w in pairs])
         self.lam_max_ = np.array([drug.lam_max(self.l1_ratio) for drug in drugs])
         return self
 
@@ -136,7 +125,7 @@ class ElasticNetPerTask(LinearRegressor):
         ElasticNetPath
         """
         points = elastic_net_grid() if grid is None else grid
-        points = check_grid(points, "l1_ratio", "fraction")
+        points = grid_points(points, ["l1_ratio", "fraction"], exactly=True)
         blocks = _blocks(points)
         X, Y = self._read(X, Y)
         paths = [_drug_path(_Drug(X, y), blocks) for y in Y.T]
@@ -197,13 +186,8 @@ class _Drug:
             return W
         lams = lams / self.scale
         alive = ratio * lams < self.top * (1 - ROUNDING)
-        if alive.any():
-            found = elastic_net_path(self.X, self.y, ratio, lams[alive])
-            W[:, alive] = found * self.scale
+        W[:, alive] = elastic_net_path(self.X, self.y, ratio, lams[alive]) * self.scale
         return W
-
-    def intercept(self, w):
-        return self.level - self.mean @ w
 
 
 def _drug_path(drug, blocks):
@@ -222,12 +206,6 @@ def _blocks(points):
     """Return (l1_ratio, fractions) of each run of points with one ratio."""
     blocks = []
     for ratio, run in groupby(points, key=lambda point: point["l1_ratio"]):
-        _check_ratio(ratio)
-        blocks.append((ratio, np.array(falling_fractions(run))))
+        check_share("l1_ratio", ratio)
+        blocks.append((ratio, np.array(check_falling(run))))
     return blocks
-
-
-def _check_ratio(ratio):
-    number = isinstance(ratio, int | float | np.number) and not isinstance(ratio, bool)
-    if not number or not 0 <= ratio <= 1:
-        raise ValueError(f"l1_ratio must be a number from 0 to 1; got {ratio!r}")

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import KFold
 
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.matrices import check_dense, read_matrix
 from latentomics.multitask.regressor import named
 
@@ -105,7 +105,7 @@ class TransductiveKFold:
         train, test : ndarray of int
             Sorted indices into ``np.ravel(Y)``; see :func:`training_cells`.
         """
-        seen = ~np.isnan(read_responses(Y))
+        seen = ~np.isnan(read_matrix(Y, "Y", gaps=True))
         short = np.flatnonzero(seen.sum(axis=0) < 2)
         if len(short):
             raise ValueError(
@@ -153,7 +153,7 @@ def training_cells(Y, train):
     ValueError
         If `Y` is not a matrix of numbers and gaps, or `train` not a list of its cells.
     """
-    Y = read_responses(Y)
+    Y = read_matrix(Y, "Y", gaps=True)
     train = np.asarray(train)
     if train.ndim != 1 or train.dtype.kind not in "iu":
         raise ValueError(
@@ -168,8 +168,3 @@ def training_cells(Y, train):
     kept = np.full(Y.shape, np.nan)
     kept.flat[train] = Y.flat[train]
     return kept
-
-
-def read_responses(Y):
-    """Return `Y` as a checked float array."""
-    return read_matrix(Y, "Y", gaps=True)

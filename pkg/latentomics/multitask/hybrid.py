@@ -1,21 +1,34 @@
 """Regression on features, then prediction of the residuals from other drugs."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import product
 
 import numpy as np
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, binary_size
-from latentomics.base import check_positive, check_whole
+from latentomics.checks import check_positive, check_share, grid_points
 from latentomics.multitask.drug_covariance import conditional_means, drug_covariance
-from latentomics.multitask.regressor import FeaturePath, LinearRegressor, check_grid
-from latentomics.multitask.trace_norm import TraceNormPath, TraceNormRegressor
+from latentomics.multitask.regressor import FeaturePath, LinearRegressor
+from latentomics.multitask.trace_norm import (
+    TraceNormPath,
+    TraceNormRegressor,
+    trace_norm_grid,
+)
 from latentomics.multitask.transductive import known_lines
+from latentomics.params import (
+    InPrecision,
+    Iterative,
+    OnDevice,
+    not_negative,
+    positive,
+    share,
+    whole,
+)
 
 KEYS = ("fraction", "shrinkage")
 
 
-class TraceNormHybrid(LinearRegressor):
+class TraceNormHybrid(LinearRegressor, Iterative, OnDevice, InPrecision):
     r"""Trace-norm regression, followed by kriging of its residuals across drugs.
 
     .. math::
@@ -26,21 +39,6 @@ class TraceNormHybrid(LinearRegressor):
     drugs, weights every measured drug by how well it predicts drug t (book:
     ``eq-hybrid``). The paper has no such method. A line that was not in the fit, or has
     no measurements, gets the linear part only.
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        As in :class:`TraceNormRegressor`.
-    shrinkage : float, default=0.3
-        Weight of the diagonal (uncorrelated drugs) in C, above 0 and at most 1.
-    tol : float, default=1e-4
-        Duality gap of W.
-    covariance_tol : float, default=0.03
-        Stop once a step changes C by at most this share of its norm.
-    max_iter : int, default=5000
-        Of either loop.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -64,25 +62,22 @@ class TraceNormHybrid(LinearRegressor):
         In `fit`: as :class:`TraceNormRegressor`, or `shrinkage` is out of its range.
     """
 
-    def __init__(
-        self,
-        lam=1.0,
-        *,
-        shrinkage=0.3,
-        tol=1e-4,
-        covariance_tol=0.03,
-        max_iter=5000,
-        device="auto",
-        dtype="float64",
-    ):
-        self.lam, self.shrinkage = lam, shrinkage
-        self.tol, self.covariance_tol, self.max_iter = tol, covariance_tol, max_iter
-        self.device, self.dtype = device, dtype
+    lam: float = positive(1.0)
+    """As in :class:`TraceNormRegressor`."""
+    _: KW_ONLY
+    shrinkage: float = share(0.3, above=0)
+    """Weight of the diagonal (uncorrelated drugs) in C."""
+    tol: float = not_negative(1e-4)
+    """Duality gap of W."""
+    covariance_tol: float = positive(0.03)
+    """Stop once a step changes C by at most this share of its norm."""
+    max_iter: int = whole(5000)
+    """Of either loop."""
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
         X, Y = self._read(X, Y)
-        linear = self._trace_norm().set_params(lam=self.lam).fit(X, Y)
+        linear = self._trace_norm().fit(X, Y)
         self.coef_, self.intercept_ = linear.coef_, linear.intercept_
         residual = Y - (X @ self.coef_ + self.intercept_)
         self.correction_, C, self.trace_ = self._correction(residual, self.shrinkage)
@@ -111,9 +106,10 @@ class TraceNormHybrid(LinearRegressor):
         -------
         HybridPath
         """
-        grid = check_grid(hybrid_grid() if grid is None else grid, *KEYS)
+        grid = grid_points(hybrid_grid() if grid is None else grid, KEYS, exactly=True)
         for point in grid:
-            check_positive(**point)
+            check_positive(fraction=point["fraction"])
+            check_share("shrinkage", point["shrinkage"], above=0)
         fractions = sorted({point["fraction"] for point in grid}, reverse=True)
         X, Y = self._read(X, Y)
         linear = self._trace_norm().fit_path(X, Y, [{"fraction": f} for f in fractions])
@@ -127,24 +123,31 @@ class TraceNormHybrid(LinearRegressor):
         return HybridPath(grid, linear, places, X, np.stack(corrections)).of(self)
 
     def _trace_norm(self):
-        given = {"tol": self.tol, "max_iter": self.max_iter}
-        return TraceNormRegressor(device=self.device, dtype=self.dtype, **given)
+        return TraceNormRegressor(
+            self.lam,
+            tol=self.tol,
+            max_iter=self.max_iter,
+            device=self.device,
+            dtype=self.dtype,
+        )
 
     def _correction(self, residual, shrinkage, start=None):
         """Return corrections, covariance and trace for residuals with gaps."""
-        check_positive(shrinkage=shrinkage, covariance_tol=self.covariance_tol)
-        if shrinkage > 1:
-            raise ValueError(f"shrinkage must be at most 1; got {shrinkage!r}")
-        check_whole(max_iter=self.max_iter)
         seen = ~np.isnan(residual)
         rows = seen.any(axis=1)
-        where = {"device": self.device, "dtype": self.dtype}
-        R = as_tensor(np.nan_to_num(residual[rows]), **where)
+        R = np.nan_to_num(residual[rows])
+        R = as_tensor(R, device=self.device, dtype=self.dtype)
         mask = as_mask(seen[rows], device=self.device)
         unit = binary_size(R)  # or squared covariances underflow
         R, start = R / unit, start if start is None else start / unit**2
-        stop = {"tol": self.covariance_tol, "max_iter": self.max_iter}
-        C, trace = drug_covariance(R, mask, shrinkage, start=start, **stop)
+        C, trace = drug_covariance(
+            R,
+            mask,
+            shrinkage,
+            tol=self.covariance_tol,
+            max_iter=self.max_iter,
+            start=start,
+        )
         correction = np.zeros(residual.shape, dtype=self.dtype)
         correction[rows] = as_numpy(unit * conditional_means(C, R, mask))
         return correction, unit**2 * C, trace
@@ -170,13 +173,8 @@ def hybrid_grid(n_lams=10, eps=0.02, shrinkages=(0.1, 0.25, 0.6, 1.0)):
     -------
     list of dict
     """
-    check_whole(n_lams=n_lams)
-    check_positive(eps=eps)
-    fractions = np.geomspace(1, eps, n_lams)
-    return [
-        {"fraction": float(f), "shrinkage": s}
-        for f, s in product(fractions, shrinkages)
-    ]
+    pairs = product(trace_norm_grid(n_lams, eps), shrinkages)
+    return [point | {"shrinkage": s} for point, s in pairs]
 
 
 @dataclass

@@ -1,20 +1,38 @@
 """A Bayesian baseline: a few hidden features per line, shared by all drugs."""
 
 import math
+from dataclasses import KW_ONLY
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from latentomics.arrays import DTYPES, as_mask, as_numpy, as_tensor, generator, randn
-from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.arrays import as_mask, as_numpy, as_tensor, generator, randn
+from latentomics.checks import check_positive
 from latentomics.multitask.regressor import MultitaskRegressor
+from latentomics.params import (
+    InPrecision,
+    Iterative,
+    OnDevice,
+    Seeded,
+    not_negative,
+    parameter,
+    positive,
+    whole,
+)
 from latentomics.solvers import iterate
 
 WIDTHS = (0.8, 0.9, 1.0, 1.1, 1.2)  # of Yuan et al.: the mean distance and +-10, 20 %
 
 
-class KBMTL(MultitaskRegressor):
+def _check_prior(name, value):
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name} must be a shape and a scale; got {value!r}")
+    for part in value:
+        check_positive(**{name: part})
+
+
+class KBMTL(MultitaskRegressor, Iterative, Seeded, OnDevice, InPrecision):
     r"""Kernelised Bayesian multitask learning, by variational inference.
 
     .. math::
@@ -28,35 +46,8 @@ class KBMTL(MultitaskRegressor):
     updated in turn to its optimum given the others (model and updates of [1]; book:
     ``eq-kbmtl``), so that a lower bound on the evidence (book: ``eq-kbmtl-bound``)
     increases at each step. `Y` is first centred per drug over its measured lines. The
-    priors have units: standardise `Y`. The scale of `X` does not matter.
-
-    Parameters
-    ----------
-    n_components : int, default=20
-        Number of hidden features of a line.
-    width : float, default=1.0
-        Kernel width w, as a fraction of the mean distance between two lines. The
-        paper's five are ``WIDTHS``: ``grid=[{"width": w} for w in WIDTHS]``.
-    sigma_h : float, default=0.1
-        Standard deviation of the hidden features given the kernel. No units.
-    sigma_w : float, default=1.0
-        Prior standard deviation of the weights, in units of Y.
-    precision_prior : tuple, default=(1.0, 1.0)
-        Shape and scale of the gamma prior of each :math:`\lambda_{ds}`.
-    noise_prior : tuple, default=(1.0, 1.0)
-        The same for each :math:`\varepsilon_t`; its scale is in units of 1 / Y squared.
-    tol : float, default=1e-3
-        Stop once one iteration changes the fitted responses by at most `tol` of their
-        norm. No units.
-    max_iter : int, default=200
-        The default is the paper's. The cost per iteration is n_components n_samples
-        cubed; memory is about three n_samples x n_samples arrays, times n_components on
-        a GPU.
-    random_state : int, default=0
-        Seed of the start. The bound has many maxima with different predictions.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
-        With hundreds of lines, float32 rounding has the effect of another seed.
+    priors have units: standardise `Y`. The scale of `X` does not matter. With hundreds
+    of lines, rounding in float32 has the effect of another seed.
 
     Attributes
     ----------
@@ -89,38 +80,40 @@ class KBMTL(MultitaskRegressor):
     [1] Gonen & Margolin (2014). Bioinformatics 30:i556-i563.
     """
 
-    def __init__(
-        self,
-        n_components=20,
-        width=1.0,
-        *,
-        sigma_h=0.1,
-        sigma_w=1.0,
-        precision_prior=(1.0, 1.0),
-        noise_prior=(1.0, 1.0),
-        tol=1e-3,
-        max_iter=200,
-        random_state=0,
-        device="auto",
-        dtype="float64",
-    ):
-        self.n_components, self.width = n_components, width
-        self.sigma_h, self.sigma_w = sigma_h, sigma_w
-        self.precision_prior, self.noise_prior = precision_prior, noise_prior
-        self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
-        self.device, self.dtype = device, dtype
+    n_components: int = whole(20)
+    """Number of hidden features of a line."""
+    width: float = positive(1.0)
+    """Kernel width w, as a fraction of the mean distance between two lines. The
+    paper's five are ``WIDTHS``: ``grid=[{"width": w} for w in WIDTHS]``."""
+    _: KW_ONLY
+    sigma_h: float = positive(0.1)
+    """Standard deviation of the hidden features given the kernel. No units."""
+    sigma_w: float = positive(1.0)
+    """Prior standard deviation of the weights, in units of Y."""
+    precision_prior: tuple = parameter((1.0, 1.0), kind="tuple", check=_check_prior)
+    r"""Shape and scale of the gamma prior of each :math:`\lambda_{ds}`."""
+    noise_prior: tuple = parameter((1.0, 1.0), kind="tuple", check=_check_prior)
+    r"""The same for each :math:`\varepsilon_t`; its scale in units of 1 / Y squared."""
+    tol: float = not_negative(1e-3)
+    """Stop once one iteration changes the fitted responses by at most `tol` of their
+    norm. No units."""
+    max_iter: int = whole(200)
+    """The default is the paper's. The cost per iteration is n_components n_samples
+    cubed; memory is about three n_samples x n_samples arrays, times n_components on
+    a GPU."""
+    random_state: int = whole(0, at_least=0)
+    """Seed of the start. The bound has many maxima with different predictions."""
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        self._check()
         X, Y = self._read(X, Y)
         self.lines_, self.intercept_ = X, np.nanmean(Y, axis=0)
         distances = np.sqrt(_squared_distances(X, X))
         self.width_ = self.width * distances[np.triu_indices(len(X), 1)].mean()
-        where = {"device": self.device, "dtype": self.dtype}
+        centred = np.nan_to_num(Y - self.intercept_)
         posterior = Posterior(
-            as_tensor(self._kernel(X), **where),
-            as_tensor(np.nan_to_num(Y - self.intercept_), **where),
+            as_tensor(self._kernel(X), device=self.device, dtype=self.dtype),
+            as_tensor(centred, device=self.device, dtype=self.dtype),
             as_mask(~np.isnan(Y), device=self.device),
             (self.sigma_h, self.sigma_w, self.precision_prior, self.noise_prior),
         )
@@ -152,18 +145,6 @@ class KBMTL(MultitaskRegressor):
         """Return similarities to the lines of the fit, shape (n, n_samples)."""
         width = self.width_ or 1.0  # 0 if all lines are the same
         return np.exp(-_squared_distances(X, self.lines_) / (2 * width**2))
-
-    def _check(self):
-        check_whole(n_components=self.n_components)
-        check_whole(at_least=0, random_state=self.random_state)
-        check_positive(width=self.width, sigma_h=self.sigma_h, sigma_w=self.sigma_w)
-        for name in ("precision_prior", "noise_prior"):
-            value = getattr(self, name)
-            if not isinstance(value, tuple | list) or len(value) != 2:
-                raise ValueError(f"{name} must be a shape and a scale; got {value!r}")
-            for part in value:
-                check_positive(**{name: part})
-        check_choice("dtype", self.dtype, DTYPES)
 
 
 class State(NamedTuple):

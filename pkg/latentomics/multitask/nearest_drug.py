@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from latentomics.base import check_whole
+from latentomics.arrays import binary_unit
 from latentomics.multitask.transductive import TransductiveRegressor
+from latentomics.params import whole
 
 
 class NearestDrug(TransductiveRegressor):
@@ -17,11 +18,6 @@ class NearestDrug(TransductiveRegressor):
     were measured (book: ``eq-nearest-drug``). This is the baseline of the same name in
     [1]. Where no other drug was measured on a line, the prediction is the mean of drug
     t.
-
-    Parameters
-    ----------
-    min_lines : int, default=5
-        Pairs with fewer lines in common are not compared.
 
     Attributes
     ----------
@@ -44,12 +40,11 @@ class NearestDrug(TransductiveRegressor):
     [1] Yuan, Paskov, Paskov, Gonzalez & Leslie (2016). Sci Rep 6:31619.
     """
 
-    def __init__(self, min_lines=5):
-        self.min_lines = min_lines
+    min_lines: int = whole(5, at_least=3)
+    """Pairs with fewer lines in common are not compared."""
 
     def fit(self, X, Y):
         """Fit to responses; features only serve to identify the lines."""
-        check_whole(at_least=3, min_lines=self.min_lines)
         X, Y = self._read(X, Y)
         slope, offset, self.correlation_ = _regressions(Y, self.min_lines)
         closeness = np.nan_to_num(np.abs(self.correlation_), nan=-1.0)
@@ -72,7 +67,7 @@ def _regressions(Y, min_lines):
     mask = seen.astype(float)
     centre = np.nanmean(Y, axis=0)
     Y = np.where(seen, Y - centre, 0.0)  # centred, against cancellation in the sums
-    unit = np.ldexp(1.0, np.frexp(np.abs(Y).max())[1])  # a power of 2 rounds nothing
+    unit = binary_unit(Y)
     Y = Y / unit  # or fourth powers overflow or underflow
     count = np.maximum(mask.T @ mask, 1)
     mean = Y.T @ mask / count  # of drug t over the lines it shares with q

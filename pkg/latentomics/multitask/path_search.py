@@ -1,21 +1,26 @@
 """Choosing a point of an estimator's path by cross-validation, then refitting."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from latentomics.base import check_choice, check_whole
 from latentomics.metrics import edge_distance, first_near_best
 from latentomics.multitask.folds import InductiveKFold, TransductiveKFold
 from latentomics.multitask.regressor import MultitaskRegressor
+from latentomics.params import Seeded, one_of, parameter, progress, whole
 
 SETTINGS = ("transductive", "inductive")
 
 
-class PathSearch(MultitaskRegressor):
+def _check_estimator(name, value):
+    if not isinstance(value, MultitaskRegressor):
+        raise ValueError(f"{name} must be a multitask estimator; got {value!r}")
+
+
+class PathSearch(MultitaskRegressor, Seeded):
     r"""Fit an estimator with hyperparameters chosen by cross-validation.
 
     .. math::
@@ -29,23 +34,6 @@ class PathSearch(MultitaskRegressor):
     to mean 0 and variance 1 on the training data; predictions and weights are returned
     in the units of `Y`.
 
-    Parameters
-    ----------
-    estimator : multitask estimator
-        One with `fit_path`.
-    grid : list of dict, optional
-        Passed to `fit_path`; by default the estimator's own grid, such as
-        ``[{"fraction": f}, ...]`` for the trace norm or ``[{"multiple": m}, ...]`` for
-        ridge. For an estimator without one, parameter values: ``[{"width": w}, ...]``.
-    setting : {"transductive", "inductive"}, default="transductive"
-        What is held out: single cells of known lines, drawn separately for each drug,
-        or whole lines. Use "inductive" to predict lines that are not in `X`.
-    n_splits : int, default=5
-    random_state : int, default=0
-        Seed of the splits.
-    progress : callable, optional
-        Wraps the list of splits, as ``tqdm.auto.tqdm`` does, to show progress.
-
     Attributes
     ----------
     errors_ : ndarray of shape (n_points, n_tasks)
@@ -53,9 +41,9 @@ class PathSearch(MultitaskRegressor):
     choice_ : ndarray of shape (n_tasks,)
         Index of the point chosen for each drug.
     margin_ : ndarray of shape (n_tasks,)
-        Distance of the nearest error from the edge of that tolerance, relative to the
-        least error. If it exceeds ten times the rounding of the errors, every processor
-        chooses the same point. Infinite if there is only one point.
+        Distance of the nearest error from the largest that still counts as a tie,
+        relative to the least error. If it exceeds ten times the rounding of the errors,
+        every processor chooses the same point. Infinite if there is only one point.
     points_ : DataFrame
         One row per drug: the chosen parameters and their error.
     path_ : object
@@ -72,47 +60,33 @@ class PathSearch(MultitaskRegressor):
         In `fit`: as the estimator's own `fit`, or a parameter is invalid.
     """
 
-    def __init__(
-        self,
-        estimator,
-        grid=None,
-        *,
-        setting="transductive",
-        n_splits=5,
-        random_state=0,
-        progress=None,
-    ):
-        self.estimator, self.grid, self.setting = estimator, grid, setting
-        self.n_splits, self.random_state = n_splits, random_state
-        self.progress = progress
+    estimator: object = parameter(kind="multitask estimator", check=_check_estimator)
+    """One with `fit_path`."""
+    grid: object = parameter(None, kind="dict or list of dict, optional")
+    """Passed to `fit_path`; by default the estimator's own grid, such as
+    ``[{"fraction": f}, ...]`` for the trace norm or ``[{"multiple": m}, ...]`` for
+    ridge. For an estimator without one, parameter values: ``[{"width": w}, ...]``."""
+    _: KW_ONLY
+    setting: str = one_of(SETTINGS, "transductive")
+    """What is held out: single cells of known lines, drawn separately for each drug,
+    or whole lines. Use "inductive" to predict lines that are not in `X`."""
+    n_splits: int = whole(5, at_least=2)
+    """Number of folds."""
+    random_state: int = whole(0, at_least=0)
+    """Seed of the splits."""
+    progress: object = progress()
+    """Wraps the list of splits, as ``tqdm.auto.tqdm`` does, to show progress."""
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        check_choice("setting", self.setting, SETTINGS)
-        check_whole(at_least=2, n_splits=self.n_splits)
-        check_whole(at_least=0, random_state=self.random_state)
-        if not isinstance(self.estimator, MultitaskRegressor):
-            raise ValueError(
-                f"estimator must be a multitask estimator; got {self.estimator!r}"
-            )
         X, Y = self._read(X, Y)
         self.path_, self._units = self._scaled_path(X, Y)
-        points = self.path_.points
-        if len(points) > 1:
-            self.errors_ = self._errors(X, Y, len(points))
-        else:  # nothing to choose
-            self.errors_ = np.full((1, Y.shape[1]), np.nan)
-        self._choose(points)
-        return self
-
-    def _choose(self, points):
-        n_tasks = self.errors_.shape[1]
-        if len(points) == 1:
-            best, margin = 0, np.inf
+        points, n_tasks = self.path_.points, Y.shape[1]
+        if len(points) == 1:  # nothing to choose
+            self.errors_, best, margin = np.full((1, n_tasks), np.nan), 0, np.inf
         else:
-            decides = self.errors_
-            if not self.estimator.per_task:
-                decides = decides.mean(axis=1)
+            self.errors_ = errors = self._errors(X, Y, len(points))
+            decides = errors if self.estimator.per_task else errors.mean(axis=1)
             best, margin = first_near_best(decides), edge_distance(decides)
         self.choice_ = np.broadcast_to(best, n_tasks).astype(int)
         self.margin_ = np.broadcast_to(margin, n_tasks).astype(float)
@@ -120,6 +94,7 @@ class PathSearch(MultitaskRegressor):
         chosen = pd.DataFrame([points[c] for c in self.choice_], index=drugs)
         chosen["error"] = self.errors_[self.choice_, np.arange(n_tasks)]
         self.points_ = chosen
+        return self
 
     def _errors(self, X, Y, n_points):
         """Return the relative held-out squared error of each point and drug."""

@@ -5,6 +5,8 @@ Rows of `basis` are lines, in the coordinates of the solver.
 
 import torch
 
+from latentomics.solvers import iterate
+
 
 class TraceNormProblem:
     r"""Least squares over measured cells with free intercepts and a trace norm.
@@ -19,7 +21,7 @@ class TraceNormProblem:
     Parameters
     ----------
     basis : tensor of shape (n, d)
-        B, coordinates of the lines; for the paper's solver, the features themselves.
+        B, coordinates of the lines.
     Y : float64 tensor of shape (n, T)
         Centred before it is cast to the type of `basis`. Values where `seen` is false
         are ignored.
@@ -93,6 +95,40 @@ class Certificate:
     def gap(self, state, previous):
         """Return the relative duality gap of the state just looked at."""
         return self._gap
+
+
+def warm_path(problem, lams, state, steps, *, tol, max_iter):
+    """Solve for each of `lams`, starting from the state at the one before.
+
+    Parameters
+    ----------
+    problem : TraceNormProblem
+    lams : list of float
+    state : NamedTuple
+        The first one; its Z is the variable, `nuclear` the trace norm of Z and `count`
+        the number of iterations at this lam.
+    steps : callable
+        lam -> the step at this lam, which takes a state to the next.
+    tol : float
+        Relative duality gap at which to stop.
+
+    Returns
+    -------
+    list of (Z, trace)
+    """
+    found = []
+    for lam in lams:
+        check = Certificate(problem, lam, lambda state: (state.Z, state.nuclear))
+        state, trace = iterate(
+            steps(lam),
+            state._replace(count=0),
+            check.objective,
+            tol=tol,
+            max_iter=max_iter,
+            gap=check.gap,
+        )
+        found.append((state.Z, trace))
+    return found
 
 
 def tiny(M):

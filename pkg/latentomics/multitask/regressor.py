@@ -4,23 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, clone
+from sklearn.base import MultiOutputMixin, RegressorMixin, clone
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+)
 
-from latentomics.arrays import DTYPES
-from latentomics.base import check_choice, check_positive, check_size, read_features
+from latentomics.base import check_size, read_features
+from latentomics.checks import check_positive, grid_points
 from latentomics.matrices import (
     aligned,
+    aligned_like,
     as_table,
     check_shape,
     first,
     names_of,
     read_matrix,
 )
+from latentomics.params import Estimator
 
 
-class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class MultitaskRegressor(MultiOutputMixin, RegressorMixin, Estimator):
     """Base class for regression of many responses per line, some not measured.
 
     `fit(X, Y)` takes features of every line, shape (n_samples, n_features), and
@@ -33,10 +39,6 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     per_task = False
 
     @property
-    def _dtype(self):
-        return getattr(self, "dtype", "float64")
-
-    @property
     def n_iter_(self):
         """Iterations used, for scikit-learn; the rest is in `trace_`."""
         return self.trace_.n_iter
@@ -47,32 +49,54 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not a finite matrix or `Y` not a matrix of numbers and gaps, if
-            their lines differ, or a drug was measured on no line.
+            If a parameter is out of its range, `X` is not a finite matrix or `Y` not a
+            matrix of numbers and gaps, if their lines differ, or a drug was measured on
+            no line.
         """
-        check_choice("dtype", self._dtype, DTYPES)
+        self._check_parameters()
+        dtype = getattr(self, "dtype", "float64")
         X, Y = as_table(X), as_table(Y, "Y")
         lines = names_of(X)
-        X = self._features(X, ensure_min_samples=2)
-        check_size(X, self._dtype)
+        X = read_features(self, X, min_samples=2)
+        check_size(X, dtype)
         self._one_task = getattr(Y, "ndim", 0) == 1
-        return X, self._responses(Y, len(X), lines)
-
-    def _features(self, X, **how):
-        """Return `X` as a finite matrix; ``reset=False`` compares it with the fit's."""
-        return read_features(self, X, **how)
+        Y = self._aligned_rows(Y, len(X), lines)
+        if isinstance(Y, pd.DataFrame):
+            self.task_names_in_ = np.asarray(Y.columns, dtype=object)
+        elif hasattr(self, "task_names_in_"):
+            del self.task_names_in_  # of an earlier fit
+        Y = read_matrix(Y, "Y", gaps=True)
+        check_size(np.nan_to_num(Y), dtype, "Y")
+        empty = np.flatnonzero(np.isnan(Y).all(axis=0))
+        if len(empty):
+            raise ValueError(
+                "Y must have a measured line for every drug; got none in column "
+                f"{self._columns(empty)}"
+            )
+        return X, Y
 
     def score(self, X, y, sample_weight=None):
-        """Return the coefficient of determination R² of `predict`, as scikit-learn's.
+        """Return the coefficient of determination R² of `predict`, averaged over drugs.
+
+        Scikit-learn's ``r2_score``, and on responses with gaps its value for each drug
+        on the measured lines.
 
         Parameters
         ----------
         X : array or DataFrame of shape (n_samples, n_features)
         y : array or DataFrame of shape (n_samples, n_tasks)
-            Responses without gaps, in lower case for scikit-learn. Rows are matched to
-            `X`, columns to the fit, by name.
+            Responses; named `y` as scikit-learn expects. NaN marks a gap. A drug
+            measured on fewer than two lines has no R² and is left out of the average,
+            so that a fold of a cross-validation may hold few of its lines. Rows are
+            matched to `X`, columns to the fit, by name.
         sample_weight : array or Series of shape (n_samples,), optional
-            Matched to `X` by name.
+            Weights of the lines; one of weight 0 does not count as measured. Matched
+            to `X` by name.
+
+        Raises
+        ------
+        ValueError
+            If `y` has gaps, and no drug with two measured lines.
         """
         check_is_fitted(self)
         X = as_table(X)
@@ -81,20 +105,17 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         drugs = getattr(self, "task_names_in_", None)
         if not self._one_task:
             Y = aligned(Y, drugs, name="Y", by="Y of the fit", axis=1)
-        Y, Y_hat = read_matrix(Y, "Y"), self.predict(X)
-        if Y.shape[1] != _two_columns(Y_hat).shape[1]:
+        Y, Y_hat = read_matrix(Y, "Y", gaps=True), _two_columns(self.predict(X))
+        if Y.shape[1] != Y_hat.shape[1]:
             raise ValueError(
-                f"Y must have a column for each of the {_two_columns(Y_hat).shape[1]} "
-                f"drugs of the fit; got {Y.shape[1]}"
+                f"Y must have a column for each of the {Y_hat.shape[1]} drugs of the "
+                f"fit; got {Y.shape[1]}"
             )
         if sample_weight is not None:
-            sample_weight = aligned(
-                as_table(sample_weight, "sample_weight"),
-                names_of(X),
-                name="sample_weight",
-                by="X",
+            sample_weight = aligned_like(
+                sample_weight, X, name="sample_weight", axes=[0]
             )
-        return r2_score(Y, Y_hat, sample_weight=sample_weight)
+        return _mean_r2(Y, Y_hat, sample_weight)
 
     def _aligned_rows(self, Y, n_samples, lines):
         """Return responses as a table with a row for each line, in their order."""
@@ -114,22 +135,6 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         return Y
 
-    def _responses(self, Y, n_samples, lines):
-        Y = self._aligned_rows(Y, n_samples, lines)
-        if isinstance(Y, pd.DataFrame):
-            self.task_names_in_ = np.asarray(Y.columns, dtype=object)
-        elif hasattr(self, "task_names_in_"):
-            del self.task_names_in_  # of an earlier fit
-        Y = read_matrix(Y, "Y", gaps=True)
-        check_size(np.nan_to_num(Y), self._dtype, "Y")
-        empty = np.flatnonzero(np.isnan(Y).all(axis=0))
-        if len(empty):
-            raise ValueError(
-                "Y must have a measured line for every drug; got none in column "
-                f"{self._columns(empty)}"
-            )
-        return Y
-
     def _columns(self, columns):
         """Return columns of Y for a message, by their names if they have any."""
         return named(getattr(self, "task_names_in_", None), columns)
@@ -141,57 +146,36 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ----------
         X, Y
             As in `fit`.
-        grid : list of dict, optional
-            Parameters to set at each point; by default one point, the current
-            parameters.
+        grid : dict or list of dict, optional
+            Parameters to set, see :func:`~latentomics.checks.grid_points`; by default
+            one point, the current parameters.
 
         Returns
         -------
         ModelPath
             Or another path whose `predict` takes features named as in `fit`.
         """
-        points = [{}] if grid is None else check_grid(grid)
+        points = [{}] if grid is None else grid_points(grid)
         models = [clone(self).set_params(**point).fit(X, Y) for point in points]
         return ModelPath(points, models)
 
     def _read_new(self, X):
         """Return the features of lines to predict, checked against those of the fit."""
         check_is_fitted(self)
-        return self._features(X, reset=False)
+        return read_features(self, X, reset=False)
 
     def _shaped(self, Y_hat):
         """Return predictions in the shape of the `Y` of the fit."""
         return Y_hat[:, 0] if self._one_task else Y_hat
 
 
-def check_grid(grid, *keys):
-    """Return `grid` as a list of points, each a dict of exactly `keys`, if given.
-
-    Raises
-    ------
-    ValueError
-        If it is not a list, is empty, or has a point of another kind.
-    """
-    kind = f"dict of {' and '.join(keys)}" if keys else "dict of parameters"
-    wanted = f"grid must be a list of points, each a {kind}"
-    if isinstance(grid, dict | str) or not np.iterable(grid):
-        raise ValueError(f"{wanted}; got {grid!r}")
-    points = list(grid)
-    if not points:
-        raise ValueError(f"{wanted}; got no point")
-    for point in points:
-        if not isinstance(point, dict) or (keys and point.keys() != set(keys)):
-            raise ValueError(f"{wanted}; got {point!r}")
-    return points
-
-
-def falling_fractions(points):
-    """Return the `fraction` of each point, checked to be positive and never to rise."""
+def check_falling(points):
+    """Return the `fraction` of each point, once found positive and non-increasing."""
     fractions = [point["fraction"] for point in points]
     for fraction in fractions:
         check_positive(fraction=fraction)
     if sorted(fractions, reverse=True) != fractions:
-        raise ValueError(f"grid must hold falling fractions; got {fractions}")
+        raise ValueError(f"grid must have falling fractions; got {fractions}")
     return fractions
 
 
@@ -247,3 +231,21 @@ class ModelPath:
 
 def _two_columns(Y_hat):
     return Y_hat[:, None] if Y_hat.ndim == 1 else Y_hat
+
+
+def _mean_r2(Y, Y_hat, sample_weight):
+    """Return R², averaged over the drugs measured on two lines; NaN in `Y` is a gap."""
+    seen = ~np.isnan(Y)
+    if seen.all():
+        return r2_score(Y, Y_hat, sample_weight=sample_weight)
+    weight = np.ones(len(Y)) if sample_weight is None else column_or_1d(sample_weight)
+    check_consistent_length(Y, weight)
+    seen &= weight[:, None] != 0
+    scores = [
+        r2_score(y[on], y_hat[on], sample_weight=weight[on])
+        for y, y_hat, on in zip(Y.T, Y_hat.T, seen.T, strict=True)
+        if on.sum() > 1
+    ]
+    if not scores:
+        raise ValueError("Y must have a drug measured on two lines; got none")
+    return float(np.mean(scores))

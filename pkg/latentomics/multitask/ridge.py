@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from latentomics.arrays import DTYPES
-from latentomics.base import check_choice, check_positive, check_whole
-from latentomics.multitask.regressor import LinearRegressor, check_grid
+from latentomics.checks import check_positive, check_whole, grid_points
+from latentomics.multitask.regressor import LinearRegressor
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
+from latentomics.params import InPrecision, OnDevice, positive
 
 
-class RidgePerTask(LinearRegressor):
+class RidgePerTask(LinearRegressor, OnDevice, InPrecision):
     r"""Ridge regression of each drug on all features, over its measured lines.
 
     .. math::
@@ -18,13 +18,6 @@ class RidgePerTask(LinearRegressor):
 
     Solved exactly in the sample space (book: ``eq-ridge``), where one
     eigendecomposition [1] for each pattern of measured lines serves every penalty.
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        :math:`\lambda > 0`, in squared units of X.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -43,15 +36,14 @@ class RidgePerTask(LinearRegressor):
     [1] Hoerl & Kennard (1970). Technometrics 12:55-67.
     """
 
-    per_task = True
+    lam: float = positive(1.0)
+    r""":math:`\lambda`, in squared units of X."""
 
-    def __init__(self, lam=1.0, *, device="auto", dtype="float64"):
-        self.lam, self.device, self.dtype = lam, device, dtype
+    per_task = True
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        check_positive(lam=self.lam)
-        path = self._solve(X, Y, lambda typical: [{"lam": self.lam}])
+        path = self._solve(X, Y)
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
         return self
 
@@ -71,23 +63,24 @@ class RidgePerTask(LinearRegressor):
         -------
         SampleSpacePath
         """
-        points = ridge_grid() if grid is None else check_grid(grid, "multiple")
-        multiples = [point["multiple"] for point in points]
-        for multiple in multiples:
-            check_positive(multiple=multiple)
-        path = self._solve(
-            X,
-            Y,
-            lambda typical: [{"multiple": m, "lam": m * typical} for m in multiples],
+        grid = (
+            ridge_grid()
+            if grid is None
+            else grid_points(grid, ["multiple"], exactly=True)
         )
-        return path.of(self)
+        for point in grid:
+            check_positive(**point)
+        return self._solve(X, Y, grid).of(self)
 
-    def _solve(self, X, Y, choose):
-        check_choice("dtype", self.dtype, DTYPES)
+    def _solve(self, X, Y, grid=None):
+        """Return the path over a grid; without one, the fit at `lam` as a path."""
         X, Y = self._read(X, Y)
         space, problem = read_problem(X, Y, device=self.device, dtype=self.dtype)
         typical = float(space.s.square().sum() / max(len(space.U) - 1, 1))
-        points = choose(typical or 1.0)  # 0 if all lines have the same features
+        typical = typical or 1.0  # 0 if all lines have the same features
+        points = [{"lam": self.lam}]
+        if grid is not None:
+            points = [p | {"lam": p["multiple"] * typical} for p in grid]
         ridges = Ridges(problem)
         zero = problem.basis.T @ torch.zeros_like(problem.Y)
         coords = [ridges.solve(zero, point["lam"]) for point in points]
@@ -117,7 +110,7 @@ class Ridges:
     r"""Ridge problems of all drugs; drugs measured on the same lines share one.
 
     One eigendecomposition per pattern of measured lines, :math:`n_t \times n_t` or d x
-    d, whichever is smaller, serves every penalty.
+    d, whichever is smaller (book: ``eq-woodbury``), serves every penalty.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def sample_space(X, dtype=torch.float64):
     return SampleSpace(mean, centred, U, s)
 
 
-def read_problem(X, Y, *, device, dtype, features=False):
+def read_problem(X, Y, *, device, dtype):
     """Return the sample space of `X` and the problem of predicting `Y` in it.
 
     A line on which nothing was measured says nothing about the weights, and is left
@@ -74,8 +74,6 @@ def read_problem(X, Y, *, device, dtype, features=False):
     ----------
     X, Y : ndarrays of shape (n, p), (n, T)
         Checked; NaN in `Y` is a gap.
-    features : bool, default=False
-        Pose the problem in the centred features instead.
 
     Returns
     -------
@@ -86,8 +84,7 @@ def read_problem(X, Y, *, device, dtype, features=False):
     rows = slice(None) if rows.all() else rows  # no copy of a large X
     space = sample_space(as_tensor(X[rows], device=device), getattr(torch, dtype))
     Y = as_tensor(np.nan_to_num(Y[rows]), device=device)
-    basis = space.centred if features else space.basis
-    return space, TraceNormProblem(basis, Y, as_mask(seen[rows], device=device))
+    return space, TraceNormProblem(space.basis, Y, as_mask(seen[rows], device=device))
 
 
 @dataclass

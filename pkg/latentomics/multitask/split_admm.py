@@ -1,14 +1,14 @@
-"""The default solver: ADMM that splits the fit of the cells from the rank penalty."""
+"""ADMM that splits the fit of the cells from the rank penalty."""
+
+from functools import partial
+from typing import NamedTuple
 
 import torch
 
-from latentomics.multitask.problem import Certificate, tiny
-from latentomics.multitask.shrink import Shrinker
-from latentomics.solvers import iterate
+from latentomics.linalg import Shrinker
+from latentomics.multitask.problem import warm_path
+from latentomics.solvers.admm import balanced
 
-IMBALANCE = 5  # ratio of the two residuals above which a penalty is changed
-BALANCE_EVERY = 20  # iterations; most lam of a warm path need fewer
-BALANCE_UNTIL = 200  # then fixed: convergence is not proven for a changing penalty
 RELAXATION = 1.6  # beyond 1, each half-step overshoots; 1.5 to 1.8 is usual (ADMM)
 
 
@@ -45,19 +45,24 @@ def split_path(problem, U, s, lams, *, tol, max_iter):
     list of (Z, trace)
     """
     loop = _Full(problem, U, s) if problem.full else _Gappy(problem, U, s)
-    state, found = loop.start(), []
-    for lam in lams:
-        check = Certificate(problem, lam, lambda state: (state[0], state[1]))
-        state, trace = iterate(
-            lambda state, lam=lam: loop.step(state, lam),
-            (*state[:-1], 0),
-            check.objective,
-            tol=tol,
-            max_iter=max_iter,
-            gap=check.gap,
-        )
-        found.append((state[0], trace))
-    return found
+    return warm_path(
+        problem,
+        lams,
+        loop.start(),
+        lambda lam: partial(loop.step, lam),
+        tol=tol,
+        max_iter=max_iter,
+    )
+
+
+class FullState(NamedTuple):
+    """Where the loop stands if every cell is measured."""
+
+    Z: torch.Tensor  # (r, T)
+    nuclear: torch.Tensor  # (), trace norm of Z
+    E: torch.Tensor  # (r, T), scaled dual of A = Z
+    r2: torch.Tensor  # (), its penalty
+    count: int  # iterations at this lam
 
 
 class _Full:
@@ -72,16 +77,28 @@ class _Full:
     def start(self):
         """Return the state that is the solution for every lam above lam_max."""
         Z = torch.zeros_like(self.target)
-        return Z, Z.sum(), self.target / self.r2, self.r2, 0
+        return FullState(Z, Z.sum(), self.target / self.r2, self.r2, 0)
 
-    def step(self, state, lam):
+    def step(self, lam, state):
         Z_old, _, E, r2, count = state
         A = (self.target + r2 * (Z_old - E)) / (self.squares + r2)
         ahead = RELAXATION * A + (1 - RELAXATION) * Z_old + E
-        Z, values = self.shrink(ahead, lam / r2)
-        count = count + 1
-        E, r2 = balanced(count, A, Z, Z_old, ahead - Z, r2)
-        return Z, values.sum(), E, r2, count
+        Z = self.shrink(ahead, lam / r2)
+        E, r2 = balanced(count + 1, A, Z, Z_old, ahead - Z, r2)
+        return FullState(Z, self.shrink.values.sum(), E, r2, count + 1)
+
+
+class GappyState(NamedTuple):
+    """Where the loop stands if cells are missing."""
+
+    Z: torch.Tensor  # (r, T)
+    nuclear: torch.Tensor  # (), trace norm of Z
+    F: torch.Tensor  # (n, T)
+    D: torch.Tensor  # (n, T), scaled dual of F = U S A
+    E: torch.Tensor  # (r, T), scaled dual of A = Z
+    r1: torch.Tensor  # (), penalty of F = U S A
+    r2: torch.Tensor  # (), penalty of A = Z
+    count: int  # iterations at this lam
 
 
 class _Gappy:
@@ -96,11 +113,10 @@ class _Gappy:
         """Return the state that is the solution for every lam above lam_max."""
         Y = self.problem.Y
         E = self.s * (self.U.T @ Y) / self.r2
-        Z = torch.zeros_like(E)
-        r1 = torch.ones_like(self.r2)
-        return Z, Z.sum(), torch.zeros_like(Y), -Y, E, r1, self.r2, 0
+        Z, r1 = torch.zeros_like(E), torch.ones_like(self.r2)
+        return GappyState(Z, Z.sum(), torch.zeros_like(Y), -Y, E, r1, self.r2, 0)
 
-    def step(self, state, lam):
+    def step(self, lam, state):
         Z_old, _, F_old, D, E, r1, r2, count = state
         A = r1 * self.s * (self.U.T @ (F_old - D)) + r2 * (Z_old - E)
         A = A / (r1 * self.s.square() + r2)
@@ -108,25 +124,7 @@ class _Gappy:
         V = RELAXATION * fitted + (1 - RELAXATION) * F_old + D
         F = V + self.problem.centred(self.problem.Y - V) / (1 + r1)
         ahead = RELAXATION * A + (1 - RELAXATION) * Z_old + E
-        Z, values = self.shrink(ahead, lam / r2)
-        count = count + 1
-        D, r1 = balanced(count, fitted, F, F_old, V - F, r1)
-        E, r2 = balanced(count, A, Z, Z_old, ahead - Z, r2)
-        return Z, values.sum(), F, D, E, r1, r2, count
-
-
-def balanced(count, W, Z, Z_old, dual, rho):
-    r"""Return scaled dual and penalty of the constraint W = Z, rebalanced at intervals.
-
-    If the primal residual :math:`\|W - Z\|` exceeds the change :math:`\|Z - Z'\|` by a
-    factor of `IMBALANCE`, each relative to its size, the penalty is doubled; in the
-    reverse case it is halved. The scaled dual is rescaled to match.
-    """
-    if count % BALANCE_EVERY or count > BALANCE_UNTIL:
-        return dual, rho
-    least = tiny(W)
-    primal = (W - Z).norm() / torch.maximum(W.norm(), Z.norm()).clamp(min=least)
-    moving = (Z - Z_old).norm() / dual.norm().clamp(min=least)
-    factor = torch.where(primal > IMBALANCE * moving, 2.0, 1.0)
-    factor = torch.where(moving > IMBALANCE * primal, 0.5, factor).to(W)
-    return dual / factor, rho * factor
+        Z = self.shrink(ahead, lam / r2)
+        D, r1 = balanced(count + 1, fitted, F, F_old, V - F, r1)
+        E, r2 = balanced(count + 1, A, Z, Z_old, ahead - Z, r2)
+        return GappyState(Z, self.shrink.values.sum(), F, D, E, r1, r2, count + 1)

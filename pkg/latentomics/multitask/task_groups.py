@@ -1,11 +1,13 @@
 """A separate search on each of several groups of drugs."""
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from latentomics.base import check_whole
 from latentomics.multitask.path_search import PathSearch
+from latentomics.params import whole
 
 
 class TaskGroups(PathSearch):
@@ -18,27 +20,11 @@ class TaskGroups(PathSearch):
     The loss relative to one joint fit measures what drugs outside a group contribute
     (book: ``eq-task-groups``).
 
-    Parameters
-    ----------
-    estimator : multitask estimator
-        As in :class:`PathSearch`, like all below except `group_size`.
-    grid : list of dict, optional
-    group_size : int, default=10
-        g, drugs per group; the last group may have fewer.
-    setting : {"transductive", "inductive"}, default="transductive"
-    n_splits : int, default=5
-    random_state : int, default=0
-        Seed of the splits and of the groups.
-    progress : callable, optional
-
     Attributes
     ----------
-    errors_ : ndarray of shape (n_points, n_tasks)
-        As in :class:`PathSearch`, joined over the groups, like those below.
-    choice_, margin_ : ndarray of shape (n_tasks,)
-    points_ : DataFrame
-    coef_ : ndarray of shape (n_features, n_tasks)
-    intercept_ : ndarray of shape (n_tasks,)
+    path_ : object
+        Not set: each search has its own; the other inherited attributes are joined
+        over the groups.
     groups_ : list of ndarray of int
         The columns of each group.
     searches_ : list of PathSearch
@@ -51,38 +37,31 @@ class TaskGroups(PathSearch):
         number.
     """
 
-    def __init__(
-        self,
-        estimator,
-        grid=None,
-        *,
-        group_size=10,
-        setting="transductive",
-        n_splits=5,
-        random_state=0,
-        progress=None,
-    ):
-        super().__init__(
-            estimator,
-            grid,
-            setting=setting,
-            n_splits=n_splits,
-            random_state=random_state,
-            progress=progress,
-        )
-        self.group_size = group_size
+    _: KW_ONLY
+    group_size: int = whole(10)
+    """g, drugs per group; the last group may have fewer."""
+    random_state: int = whole(0, at_least=0)
+    """Seed of the splits and of the groups."""
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        check_whole(group_size=self.group_size)
-        check_whole(at_least=0, random_state=self.random_state)
         X, Y = self._read(X, Y)
-        given = self.get_params(deep=False)
-        given.pop("group_size")
+
+        def searched(group):
+            search = PathSearch(
+                self.estimator,
+                self.grid,
+                setting=self.setting,
+                n_splits=self.n_splits,
+                random_state=self.random_state,
+                progress=self.progress,
+            )
+            return search.fit(X, Y[:, group])
+
         order = np.random.default_rng(self.random_state).permutation(Y.shape[1])
         cuts = range(self.group_size, len(order), self.group_size)
         self.groups_ = np.split(order, list(cuts))
-        self.searches_ = [PathSearch(**given).fit(X, Y[:, g]) for g in self.groups_]
+        self.searches_ = [searched(group) for group in self.groups_]
         for name in ("errors_", "choice_", "margin_"):
             setattr(self, name, self._joined(name))
         points = pd.concat([search.points_ for search in self.searches_])

@@ -1,26 +1,25 @@
 """Regression of all drugs at once, on a few shared patterns of weights."""
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 import torch
 
-from latentomics.arrays import DTYPES
-from latentomics.base import check_choice, check_positive, check_whole
-from latentomics.multitask.accelerated import accelerated_path
-from latentomics.multitask.feature_admm import admm_path
-from latentomics.multitask.regressor import (
-    LinearRegressor,
-    check_grid,
-    falling_fractions,
-)
+from latentomics.checks import check_positive, check_whole, grid_points
+from latentomics.multitask.regressor import LinearRegressor, check_falling
 from latentomics.multitask.sample_space import SampleSpacePath, read_problem
 from latentomics.multitask.split_admm import split_path
+from latentomics.params import (
+    InPrecision,
+    Iterative,
+    OnDevice,
+    not_negative,
+    positive,
+    whole,
+)
 
-SOLVERS = ("split", "fista", "sample_space", "paper")
 
-
-class TraceNormRegressor(LinearRegressor):
+class TraceNormRegressor(LinearRegressor, Iterative, OnDevice, InPrecision):
     r"""Regress all responses on the features at once, with weights of low rank.
 
     .. math::
@@ -29,26 +28,9 @@ class TraceNormRegressor(LinearRegressor):
 
     :math:`P_t` keeps the lines on which drug t was measured; the intercepts :math:`b_t`
     are free. Penalising the sum of the singular values of W makes drugs share patterns:
-    the problem of [1], derived in the book at ``eq-trace-norm``. It is solved to a
+    the problem of [1], derived in the book at ``eq-trace-norm``. It is solved by an
+    ADMM with one factorisation for any pattern of gaps (book: ``eq-split-admm``), to a
     duality gap, which bounds how far the objective is from its minimum.
-
-    Parameters
-    ----------
-    lam : float, default=1.0
-        :math:`\lambda > 0`, in units of X times Y: for orthonormal features, subtracted
-        from every singular value of :math:`X^\top Y`. At or above `lam_max_`, W is 0.
-        To choose it, see :class:`PathSearch`.
-    solver : {"split", "fista", "sample_space", "paper"}, default="split"
-        All converge to the same W. "split": ADMM with one factorisation for any pattern
-        of gaps (book: ``eq-split-admm``). "fista": accelerated gradients. "paper": the
-        ADMM of [1], one ridge problem per drug and iteration, on all features;
-        "sample_space": the same in as many coordinates as lines.
-    tol : float, default=1e-4
-        Stop at this duality gap, relative to the objective.
-    max_iter : int, default=5000
-        For each lam.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
 
     Attributes
     ----------
@@ -74,23 +56,19 @@ class TraceNormRegressor(LinearRegressor):
     [1] Yuan, Paskov, Paskov, Gonzalez & Leslie (2016). Sci Rep 6:31619.
     """
 
-    def __init__(
-        self,
-        lam=1.0,
-        *,
-        solver="split",
-        tol=1e-4,
-        max_iter=5000,
-        device="auto",
-        dtype="float64",
-    ):
-        self.lam, self.solver, self.tol, self.max_iter = lam, solver, tol, max_iter
-        self.device, self.dtype = device, dtype
+    lam: float = positive(1.0)
+    r""":math:`\lambda`, in units of X times Y: for orthonormal features, subtracted
+    from every singular value of :math:`X^\top Y`. At or above `lam_max_`, W is 0.
+    To choose it, see :class:`PathSearch`."""
+    _: KW_ONLY
+    tol: float = not_negative(1e-4)
+    """Stop at this duality gap, relative to the objective."""
+    max_iter: int = whole(5000)
+    """For each lam."""
 
     def fit(self, X, Y):
         """Fit to features and responses; NaN in `Y` marks missing responses."""
-        check_positive(lam=self.lam)
-        path = self._solve(X, Y, lambda lam_max: [{"lam": self.lam}])
+        path = self._solve(X, Y)
         self.coef_, self.intercept_ = path.coef([0]), path.intercept([0])
         self.lam_max_, self.trace_ = path.lam_max, path.traces[0]
         self.gap_ = self.trace_.gap[-1]
@@ -112,38 +90,36 @@ class TraceNormRegressor(LinearRegressor):
         -------
         TraceNormPath
         """
-        grid = trace_norm_grid() if grid is None else check_grid(grid, "fraction")
-        fractions = falling_fractions(grid)
-        path = self._solve(
-            X, Y, lambda top: [{"fraction": f, "lam": f * top} for f in fractions]
+        grid = (
+            trace_norm_grid()
+            if grid is None
+            else grid_points(grid, ["fraction"], exactly=True)
         )
-        return path.of(self)
+        check_falling(grid)
+        return self._solve(X, Y, grid).of(self)
 
-    def _solve(self, X, Y, choose):
-        """Return the path over the points that `choose` returns for lam_max."""
-        check_choice("solver", self.solver, SOLVERS)
-        check_choice("dtype", self.dtype, DTYPES)
-        check_whole(max_iter=self.max_iter)
+    def _solve(self, X, Y, grid=None):
+        """Return the path over a grid; without one, the fit at `lam` as a path."""
         X, Y = self._read(X, Y)
-        space, problem = read_problem(
-            X, Y, device=self.device, dtype=self.dtype, features=self.solver == "paper"
-        )
+        space, problem = self._pose(X, Y)
         lam_max = float(problem.lam_max())
-        points = choose(lam_max)
+        points = [{"lam": self.lam}]
+        if grid is not None:
+            points = [p | {"lam": p["fraction"] * lam_max} for p in grid]
         found = self._run(problem, space, [point["lam"] for point in points])
-        intercepts = [problem.intercept(W) for W, _ in found]
-        coords = [W for W, _ in found]
-        if self.solver == "paper":
-            coords = [space.coordinates(W) for W in coords]
+        coords = [A for A, _ in found]
+        intercepts = [problem.intercept(A) for A in coords]
         traces = [trace for _, trace in found]
         return TraceNormPath(points, space, coords, intercepts, lam_max, traces)
 
+    def _pose(self, X, Y):
+        return read_problem(X, Y, device=self.device, dtype=self.dtype)
+
     def _run(self, problem, space, lams):
-        stop = {"tol": self.tol, "max_iter": self.max_iter}
-        if self.solver == "split":
-            return split_path(problem, space.U, space.s, lams, **stop)
-        solve = accelerated_path if self.solver == "fista" else admm_path
-        return solve(problem, lams, **stop)
+        """Return the coordinates and the trace at each lam."""
+        return split_path(
+            problem, space.U, space.s, lams, tol=self.tol, max_iter=self.max_iter
+        )
 
 
 def trace_norm_grid(n_lams=50, eps=0.01):

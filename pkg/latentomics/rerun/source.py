@@ -8,7 +8,6 @@ from pathlib import Path
 
 from latentomics.rerun.notebook import Notebook, code_cells
 from latentomics.rerun.syntax import (
-    DEFINITIONS,
     IMPORTS,
     MAGIC,
     PACKAGE,
@@ -173,14 +172,12 @@ class Reader:
             return ",".join(filter(None, map(self.text, node)))
         if isinstance(node, ast.Constant) or not isinstance(node, ast.AST):
             return repr(getattr(node, "value", node))
-        if isinstance(node, IMPORTS) and own_imports(node):
+        if isinstance(node, IMPORTS) and own_imports(node) or is_sentence(node):
             return ""
         names = chain(node)
         if names:
             return f"<{self._named(names)}>"
         fields = {f: v for f, v in ast.iter_fields(node) if f not in SILENT}
-        if isinstance(node, (ast.Module, *DEFINITIONS)) and ast.get_docstring(node):
-            fields["body"] = node.body[1:]
         written = (
             f"{f}={self.text(v)}" for f, v in fields.items() if v not in ([], None)
         )
@@ -197,6 +194,12 @@ class Reader:
         self.mentioned.append(target)
         last = resolve(target)[1] or target.rpartition(".")[2]
         return ".".join([last, *rest])
+
+
+def is_sentence(node):
+    """Whether a statement is a docstring, or the sentence below a field."""
+    value = getattr(node, "value", None)
+    return isinstance(node, ast.Expr) and isinstance(getattr(value, "value", None), str)
 
 
 def resolve(target):

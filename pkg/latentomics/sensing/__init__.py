@@ -3,6 +3,8 @@
 from latentomics.solvers.pursuit import pursuit
 
 from .blended import BlendedDecoder
+from .blind_factors import BlindFactors
+from .blind_modules import BlindModules
 from .designs import OptimisedPools
 from .dictionary_decoder import DictionaryDecoder
 from .ksvd import KSVD
@@ -17,9 +19,9 @@ from .measurement import (
 from .mixture import MixtureMMSE
 from .mlp import MLPDecoder
 from .online_dictionary import OnlineDictionary
-from .profiles import pseudobulk, top_genes
+from .pseudobulk import pseudobulk, top_genes
 from .regressor_decoder import RegressorDecoder
-from .residual import ResidualDecoder
+from .residual_decoder import ResidualDecoder
 from .scores import scores
 from .smaf import SMAF
 from .sparse_nmf import SparseNMF
@@ -30,6 +32,8 @@ from .wgan import WGANDecoder
 
 __all__ = [
     "BlendedDecoder",
+    "BlindFactors",
+    "BlindModules",
     "DictionaryDecoder",
     "GaussianMeasurement",
     "KSVD",

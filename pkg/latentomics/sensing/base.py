@@ -1,29 +1,46 @@
 """Base classes and input checks shared by the estimators of part V."""
 
-from sklearn.base import BaseEstimator
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from latentomics.base import check_not_negative, check_size, read_features
+from latentomics.arrays import as_tensor
+from latentomics.base import check_size, read_features
+from latentomics.checks import check_not_negative
 from latentomics.matrices import aligned, aligned_like, as_table, names_of, read_matrix
+from latentomics.params import Estimator
 
 
-class Profiles(BaseEstimator):
+class Profiles(Estimator):
     """Base class of estimators fitted to expression profiles, samples x genes."""
 
-    def _profiles(self, X, *, reset=True, **how):
+    def _profiles(self, X, *, reset=True, min_samples=1):
         """Return `X` as a finite float64 matrix in row-major order.
 
         Raises
         ------
         ValueError
-            If `X` is not a matrix of finite numbers, or its genes differ from those
-            seen in `fit`.
+            If a parameter is out of its range (with `reset`), `X` is not a matrix of
+            finite numbers, or its genes differ from those seen in `fit`.
         """
-        if not reset:
+        if reset:
+            self._check_parameters()
+        else:
             check_is_fitted(self)
-        X = read_features(self, X, reset=reset, **how)
+        X = read_features(self, X, reset=reset, min_samples=min_samples)
         check_size(X, getattr(self, "dtype", "float64"))
         return X
+
+    def _tensor(self, M, dtype="float64"):
+        """Copy an array onto the device."""
+        return as_tensor(M, device=self.device, dtype=dtype)
+
+
+class Codes(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Profiles):
+    """Base class of transformers with one output for each row of `components_`."""
+
+    @property
+    def _n_features_out(self):
+        return len(self.components_)
 
 
 class Decoder(Profiles):
@@ -58,17 +75,28 @@ class Decoder(Profiles):
         return self._decode(*self._checked(Y, A, noise))
 
     def _checked(self, Y, A, noise):
-        noise = self._checked_noise(noise)
-        return *read_measured(Y, A, *self._genes), noise
+        design, noise = self._design(A, noise)
+        return read_rows(Y, len(design), names_of(A)), design, noise
 
-    @property
-    def _genes(self):
-        return self.n_features_in_, self._column_names
-
-    def _checked_noise(self, noise):
+    def _design(self, A, noise):
         check_is_fitted(self)
         check_not_negative(noise=noise)
-        return float(noise)
+        return read_design(A, self.n_features_in_, self._column_names), float(noise)
+
+
+def check_at_most(limit, what, **values):
+    """Raise ValueError for the first value above a limit; `what` says which."""
+    for name, value in values.items():
+        if value > limit:
+            raise ValueError(f"{name} must be at most {what}; got {value}")
+
+
+def check_decoder(name, value):
+    """Raise ValueError unless `value` is a :class:`Decoder` or None."""
+    if value is not None and not isinstance(value, Decoder):
+        raise ValueError(
+            f"{name} must be an estimator with decode(Y, A, noise); got {value!r}"
+        )
 
 
 class MeasurementDecoder(Profiles):
@@ -79,8 +107,7 @@ class MeasurementDecoder(Profiles):
     """
 
     def _read(self, X, A, noise):
-        X = self._profiles(X, ensure_min_samples=2)
-        A = as_table(A, "A")
+        X = self._profiles(X, min_samples=2)
         self._measurement_names = names_of(A)
         A = read_design(A, X.shape[1], self._column_names)
         check_size(A, getattr(self, "dtype", "float64"), "A")
@@ -103,15 +130,7 @@ class MeasurementDecoder(Profiles):
             finite.
         """
         check_is_fitted(self)
-        names = self._measurement_names
-        return self._decode(_read_rows(Y, self.n_measurements_, names))
-
-
-def read_measured(Y, A, n_features=None, genes=None):
-    """Return checked measurements and their matrix as aligned float64 arrays."""
-    A = as_table(A, "A")
-    design = read_design(A, n_features, genes)
-    return _read_rows(Y, len(design), names_of(A)), design
+        return self._decode(read_rows(Y, self.n_measurements_, self._measurement_names))
 
 
 def read_design(A, n_features=None, genes=None):
@@ -119,9 +138,7 @@ def read_design(A, n_features=None, genes=None):
 
     Its columns are reordered to match `genes`, the column names of `X`.
     """
-    A = as_table(A, "A")
-    read_matrix(A, "A")  # reject text before comparing names
-    A = read_profiles(aligned(A, genes, name="A", by="X", axis=1), "A")
+    A = _read_named(A, genes, "A", "X")
     m, g = A.shape
     if n_features is not None and g != n_features:
         raise ValueError(
@@ -135,17 +152,22 @@ def read_design(A, n_features=None, genes=None):
     return A
 
 
-def _read_rows(Y, n_measurements, names):
-    Y = as_table(Y, "Y")
-    read_matrix(Y, "Y")
-    Y = aligned(Y, names, name="Y", by="the rows of A", axis=1)
-    Y = read_profiles(Y, "Y")
+def read_rows(Y, n_measurements, names):
+    """Return checked measurements as a float64 array, matched to the rows of A."""
+    Y = _read_named(Y, names, "Y", "the rows of A")
     if Y.shape[1] != n_measurements:
         raise ValueError(
             f"Y must have a column for each of {n_measurements} measurements; "
             f"got {Y.shape[1]}"
         )
     return Y
+
+
+def _read_named(M, names, name, by):
+    """Return a checked table as an array, its columns in the order of `names`."""
+    M = as_table(M, name)
+    read_matrix(M, name)  # reject text before comparing names
+    return read_profiles(aligned(M, names, name=name, by=by, axis=1), name)
 
 
 def read_pair(X, X_hat):

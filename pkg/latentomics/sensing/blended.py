@@ -1,16 +1,24 @@
 """Several decoders combined, weighted by their accuracy on held-out profiles."""
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 from scipy.optimize import nnls
 from sklearn.base import clone
 from sklearn.model_selection import KFold
 
-from latentomics.base import check_whole
-from latentomics.sensing.base import Decoder, read_design
+from latentomics.params import Seeded, parameter, whole
+from latentomics.sensing.base import Decoder
 from latentomics.sensing.measurement import with_variance
 
 
-class BlendedDecoder(Decoder):
+def _check_decoders(name, value):
+    given = value if isinstance(value, list) else []
+    if not given or not all(isinstance(d, Decoder) for d in given):
+        raise ValueError(f"{name} must be a list of decoders; got {value!r}")
+
+
+class BlendedDecoder(Decoder, Seeded):
     r"""Combine several decoders with weights fitted to held-out profiles.
 
     .. math:: \hat x = \sum_d w_d\, \hat x^{(d)}, \qquad
@@ -18,17 +26,9 @@ class BlendedDecoder(Decoder):
         \Big\| x_i - \sum_d w_d\, \hat x_i^{(d)} \Big\|^2
 
     (stacked generalization [1]; book: ``eq-blend``). The training profiles are split
-    into folds; each fold is measured with `A` and `noise` and decoded by the decoders
-    fitted to the other folds. Which decoder is best depends on how much was measured,
-    so the weights are refitted for each measurement.
-
-    Parameters
-    ----------
-    decoders : list of Decoder
-    n_splits : int, default=3
-        Number of folds, at least 2.
-    random_state : int, default=0
-        Seed of the folds and of the noise added to held-out profiles.
+    into random folds; each fold is measured with `A`, with noise drawn afresh, and
+    decoded by the decoders fitted to the other folds. Which decoder is best depends on
+    how much was measured, so the weights are refitted for each measurement.
 
     Attributes
     ----------
@@ -47,20 +47,16 @@ class BlendedDecoder(Decoder):
     [1] Breiman (1996). Stacked regressions. Machine Learning 24:49-64.
     """
 
-    def __init__(self, decoders, *, n_splits=3, random_state=0):
-        self.decoders, self.n_splits = decoders, n_splits
-        self.random_state = random_state
+    decoders: object = parameter(kind="list of Decoder", check=_check_decoders)
+    """At least one, unfitted or fitted; clones are fitted."""
+    _: KW_ONLY
+    n_splits: int = whole(3, at_least=2)
+    """Number of folds."""
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
-        given = self.decoders if isinstance(self.decoders, list) else []
-        if not given or not all(isinstance(d, Decoder) for d in given):
-            raise ValueError(
-                f"decoders must be a list of decoders; got {self.decoders!r}"
-            )
-        check_whole(at_least=2, n_splits=self.n_splits)
-        check_whole(at_least=0, random_state=self.random_state)
-        X = self._profiles(X, ensure_min_samples=2 * self.n_splits)
+        self._check_parameters()  # before `n_splits` is used
+        X = self._profiles(X, min_samples=2 * self.n_splits)
         split = KFold(self.n_splits, shuffle=True, random_state=self.random_state)
         self.decoders_ = [clone(d).fit(X) for d in self.decoders]
         self.folds_ = [
@@ -71,8 +67,7 @@ class BlendedDecoder(Decoder):
 
     def weights(self, A, noise=0.0):
         """Return the weight of each decoder for a measurement, (n_decoders,)."""
-        noise = self._checked_noise(noise)
-        A = read_design(A, *self._genes)
+        A, noise = self._design(A, noise)
         rng = np.random.default_rng(self.random_state)
         d = len(self.decoders_)
         G, b = np.zeros((d, d)), np.zeros(d)

@@ -1,21 +1,35 @@
 """Blind sensing: learn factors of profiles from their measurements alone."""
 
 from math import log, pi
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, resolve_device
-from latentomics.base import check_not_negative, check_whole
+from latentomics.arrays import as_numpy
+from latentomics.checks import check_not_negative
 from latentomics.matrices import aligned, as_table, names_of
-from latentomics.sensing.base import read_measured
-from latentomics.sensing.linear import GaussianDecoder, linear_gain, safe_cholesky
+from latentomics.params import Iterative, OnDevice, whole
+from latentomics.sensing.base import check_at_most, read_design, read_rows
+from latentomics.sensing.linear import (
+    GaussianDecoder,
+    gaussian_posterior,
+    safe_cholesky,
+)
 from latentomics.solvers import iterate
 
 RANK = 1e-10  # relative to the largest eigenvalue: below it, no batch saw a direction
 
 
-class BlindFactors(GaussianDecoder):
+class Factors(NamedTuple):
+    """What the fit updates, for g genes and q factors."""
+
+    loadings: torch.Tensor  # (g, q), V
+    mean: torch.Tensor  # (g,), mu
+    left: torch.Tensor  # (), psi
+
+
+class BlindFactors(GaussianDecoder, Iterative, OnDevice, tol=1e-3, max_iter=500):
     r"""Learn factors of unobserved profiles from many different measurements.
 
     .. math:: x = \mu + V z + \epsilon, \quad z \sim N(0, I), \quad
@@ -31,15 +45,6 @@ class BlindFactors(GaussianDecoder):
     ``eq-blind-mean``) and from the principal directions of the residuals; nothing is
     drawn at random. If it stops early, the factors add little to that mean, because the
     likelihood rises slowly.
-
-    Parameters
-    ----------
-    n_components : int, default=10
-        Number of factors, at most the numbers of genes and of samples.
-    tol : float, default=1e-3
-        Stop once a step changes V by less than this fraction of its norm.
-    max_iter : int, default=500
-    device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
     ----------
@@ -61,16 +66,8 @@ class BlindFactors(GaussianDecoder):
     [1] Tipping & Bishop (1999). JRSS B 61:611-622.
     """
 
-    def __init__(
-        self,
-        n_components=10,
-        *,
-        tol=1e-3,
-        max_iter=500,
-        device="auto",
-    ):
-        self.n_components, self.tol, self.max_iter = n_components, tol, max_iter
-        self.device = device
+    n_components: int = whole(10)
+    """Number of factors, at most the numbers of genes and of samples."""
 
     def fit(self, batches, noise=0.0):
         """Learn from measurements alone.
@@ -84,25 +81,19 @@ class BlindFactors(GaussianDecoder):
         noise : float, default=0.0
             Variance of e for each gene in each sample.
         """
-        check_whole(n_components=self.n_components)
-        check_not_negative(noise=noise)
-        resolve_device(self.device)
-        pairs, self._column_names = read_batches(batches, self.device)
-        self.n_features_in_ = pairs[0][1].shape[1]
+        pairs = read_batches(self, batches, noise)
         g, n = self.n_features_in_, sum(len(Y) for Y, _ in pairs)
-        if self.n_components > min(g, n):
-            raise ValueError(
-                f"n_components must be at most the {g} genes, and the {n} samples; "
-                f"got {self.n_components}"
-            )
-        (V, mu, psi), self.trace_ = iterate(
-            lambda state: _em_step(state, pairs, noise),
+        what = f"the {g} genes, and the {n} samples"
+        check_at_most(min(g, n), what, n_components=self.n_components)
+        found, self.trace_ = iterate(
+            lambda factors: _em_step(factors, pairs, noise),
             self._start(pairs),
-            lambda state: _surprise(state, pairs, noise),
+            lambda factors: _surprise(factors, pairs, noise),
             tol=self.tol,
             max_iter=self.max_iter,
         )
-        self.loadings_, self.mean_, self.left_ = as_numpy(V), as_numpy(mu), float(psi)
+        self.loadings_, self.mean_ = as_numpy(found.loadings), as_numpy(found.mean)
+        self.left_ = float(found.left)
         return self
 
     def _start(self, pairs):
@@ -114,24 +105,23 @@ class BlindFactors(GaussianDecoder):
         s, Vh = torch.linalg.svd(rest, full_matrices=False)[1:]
         q = self.n_components
         V = Vh[:q].T * s[:q] / (len(rest) ** 0.5 * seen)
-        return V, mu, rest.square().mean() / seen
+        return Factors(V, mu, rest.square().mean() / seen)
 
     def _posterior(self, Y, A, noise):
-        V, mu, Y, A = (
-            as_tensor(M, device=self.device) for M in (self.loadings_, self.mean_, Y, A)
-        )
+        V = self._tensor(self.loadings_)
         S = V @ V.T
         S.diagonal().add_(self.left_)
-        gain, SAt = linear_gain(S, A, noise)
-        variance = S.diagonal() - (gain * SAt).sum(dim=1)
-        return as_numpy(mu + (Y - A @ mu) @ gain.T), as_numpy(variance)
+        mu, Y, A = map(self._tensor, (self.mean_, Y, A))
+        return gaussian_posterior(mu, S, Y, A, noise)
 
 
-def read_batches(batches, device):
-    """Return checked pairs of measurements and their matrices, and the gene names.
+def read_batches(model, batches, noise):
+    """Return pairs of measurements and their matrix, tensors, after all checks.
 
-    Pairs are tensors, with genes in the order of the first A that names them.
+    Genes are in the order of the first A that names them; the model gets their names.
     """
+    model._check_parameters()
+    check_not_negative(noise=noise)
     pairs = list(batches)
     wrong = [p for p in pairs if not isinstance(p, list | tuple) or len(p) != 2]
     if wrong or not pairs:
@@ -141,10 +131,11 @@ def read_batches(batches, device):
     for number, (Y, A) in enumerate(pairs):
         A = aligned(as_table(A, "A"), genes, name="A", by="an earlier A", axis=1)
         genes = names_of(A, axis=1) if genes is None else genes
-        Y, A = read_measured(Y, A, g)
-        g = A.shape[1]
-        pairs[number] = tuple(as_tensor(M, device=device) for M in (Y, A))
-    return pairs, genes
+        design = read_design(A, g)
+        Y, g = read_rows(Y, len(design), names_of(A)), design.shape[1]
+        pairs[number] = model._tensor(Y), model._tensor(design)
+    model.n_features_in_, model._column_names = g, genes
+    return pairs
 
 
 def _shared_mean(pairs):
@@ -153,10 +144,9 @@ def _shared_mean(pairs):
     :math:`(\sum_b n_b A_b^+ A_b)^+ \sum_b \sum_i A_b^+ y_i`, weighted for isotropic
     noise of the profiles (book: ``eq-blind-mean``).
     """
-    inverses = [torch.linalg.pinv(A) for _, A in pairs]
-    known = list(zip(inverses, pairs, strict=True))
-    seen = sum(len(Y) * (P @ A) for P, (Y, A) in known)
-    told = sum(P @ Y.sum(dim=0) for P, (Y, _) in known)
+    known = [(torch.linalg.pinv(A), Y, A) for Y, A in pairs]
+    seen = sum(len(Y) * (P @ A) for P, Y, A in known)
+    told = sum(P @ Y.sum(dim=0) for P, Y, _ in known)
     return torch.linalg.pinv(seen, hermitian=True, rtol=RANK) @ told
 
 
@@ -166,13 +156,13 @@ def _spread(V, psi, A, noise):
     return AV, safe_cholesky(AV @ AV.T + (psi + noise) * (A @ A.T))
 
 
-def _em_step(state, pairs, noise):
+def _em_step(factors, pairs, noise):
     r"""Return the loadings, mean and residual variance after one EM step.
 
     With :math:`\tilde z = (z, 1)`: :math:`[V\, \mu] = E[x \tilde z^\top]
     E[\tilde z \tilde z^\top]^{-1}`, summed over all samples of all batches.
     """
-    V, mu, psi = state
+    V, mu, psi = factors
     g, q = V.shape
     XZ, ZZ, n, size = V.new_zeros(g, q + 1), V.new_zeros(q + 1, q + 1), 0, 0.0
     for Y, A in pairs:
@@ -194,12 +184,13 @@ def _em_step(state, pairs, noise):
         n += len(Y)
     new = torch.linalg.solve(ZZ, XZ.T).T
     left = (size - (new * XZ).sum()) / (n * g)
-    return new[:, :q], new[:, q], left.clamp(min=torch.finfo(V.dtype).tiny)
+    left = left.clamp(min=torch.finfo(V.dtype).tiny)
+    return Factors(new[:, :q], new[:, q], left)
 
 
-def _surprise(state, pairs, noise):
+def _surprise(factors, pairs, noise):
     """Return the negative log-likelihood of all measurements, in nats."""
-    V, mu, psi = state
+    V, mu, psi = factors
     total = 0.0
     for Y, A in pairs:
         _, L = _spread(V, psi, A, noise)

@@ -1,13 +1,17 @@
 """Blind sensing with gene modules: learn sparse modules from measurements alone."""
 
+from dataclasses import KW_ONLY
+from typing import NamedTuple
+
 import numpy as np
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, generator, resolve_device
-from latentomics.base import check_not_negative, check_whole
+from latentomics.arrays import as_numpy, generator
 from latentomics.metrics import first_near_best
-from latentomics.sensing.base import Decoder
+from latentomics.params import Iterative, OnDevice, Seeded, not_negative, whole
+from latentomics.sensing.base import Decoder, check_at_most
 from latentomics.sensing.blind_factors import BlindFactors, read_batches
+from latentomics.sensing.dictionary_base import unit
 from latentomics.sensing.smaf import first_modules
 from latentomics.solvers import iterate
 from latentomics.solvers.pursuit import pursuit_path
@@ -16,7 +20,14 @@ from latentomics.solvers.pursuit import pursuit_path
 FACTORS, ROUGH = 5, 0.02
 
 
-class BlindModules(Decoder):
+class Modules(NamedTuple):
+    """What the fit updates, for d modules of g genes."""
+
+    components: torch.Tensor  # (d, g), U
+    codes: torch.Tensor  # (n, d), W of all batches
+
+
+class BlindModules(Decoder, Iterative, Seeded, OnDevice, tol=0.02, max_iter=50):
     r"""Learn gene modules of unobserved profiles from many different measurements.
 
     .. math::
@@ -42,21 +53,6 @@ class BlindModules(Decoder):
     (:class:`BlindFactors`). A lower objective need not mean better profiles: starting
     from least squares instead of factors may end lower and decode worse.
 
-    Parameters
-    ----------
-    n_components : int, default=20
-        d, the number of modules.
-    n_nonzero : int, default=5
-        k, the most modules per sample; at most the number of measurements of a batch.
-    lam : float, default=0.01
-        :math:`\lambda \ge 0`, no units: the extra share of E that modules must explain
-        for each unit of their mean L1 norm.
-    tol : float, default=0.02
-        Stop once an iteration changes U by less than this fraction of its norm.
-    max_iter : int, default=50
-    random_state : int, default=0
-    device : {"auto", "cpu", "cuda"}, default="auto"
-
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
@@ -79,20 +75,14 @@ class BlindModules(Decoder):
     [2] Mallows (1973). Technometrics 15:661-675.
     """
 
-    def __init__(
-        self,
-        n_components=20,
-        *,
-        n_nonzero=5,
-        lam=0.01,
-        tol=0.02,
-        max_iter=50,
-        random_state=0,
-        device="auto",
-    ):
-        self.n_components, self.n_nonzero, self.lam = n_components, n_nonzero, lam
-        self.tol, self.max_iter = tol, max_iter
-        self.random_state, self.device = random_state, device
+    n_components: int = whole(20)
+    """d, the number of modules."""
+    _: KW_ONLY
+    n_nonzero: int = whole(5)
+    """k, the most modules per sample; at most the number of measurements of a batch."""
+    lam: float = not_negative(0.01)
+    r""":math:`\lambda`, no units: the extra share of E that modules must explain
+    for each unit of their mean L1 norm."""
 
     def fit(self, batches, noise=0.0):
         r"""Learn from measurements alone.
@@ -105,37 +95,42 @@ class BlindModules(Decoder):
         noise : float, default=0.0
             :math:`\sigma^2`, the variance of e for each gene in each sample.
         """
-        self._check_parameters(noise)
-        pairs, self._column_names = read_batches(batches, self.device)
-        self.n_features_in_ = pairs[0][1].shape[1]
-        self._check_fewest(min(A.shape[0] for _, A in pairs))
+        pairs = read_batches(self, batches, noise)
+        m = min(A.shape[0] for _, A in pairs)
+        check_at_most(m, f"the {m} measurements", n_nonzero=self.n_nonzero)
         U = self._start(pairs, noise)
         white = [whitened(Y, A) for Y, A in pairs]
         energy = sum(Y.square().sum() for Y, _ in white)
-        given = white, energy, self.lam, 2 * noise
-        W = U.new_zeros(sum(len(Y) for Y, _ in white), len(U))
-        (U, W), self.trace_ = iterate(
-            lambda state: self._turn(state, *given),
-            (U, W),
-            lambda state: _objective(state, *given),
+        sizes, price = [len(Y) for Y, _ in white], 2 * noise
+
+        def costs(U, W):
+            """Return what each sample costs, batch by batch."""
+            pairs = zip(white, W.split(sizes), strict=True)
+            return [_cost(U, Y, P, price, own) for (Y, P), own in pairs]
+
+        def step(modules):
+            U, W = modules
+            new = torch.cat([self._codes(U, Y, P, price) for Y, P in white])
+            better = torch.cat(costs(U, new)) < torch.cat(costs(U, W))
+            W = torch.where(better[:, None], new, W)
+            U = _descend(U, W.split(sizes), white, self.lam * energy / len(U))
+            return Modules(U, W)
+
+        def objective(modules):  # eq-blind-modules
+            U, W = modules
+            cost = sum(batch.sum() for batch in costs(U, W))
+            return cost / energy + self.lam * U.sum() / len(U)
+
+        found, self.trace_ = iterate(
+            step,
+            Modules(U, U.new_zeros(sum(sizes), len(U))),
+            objective,
             tol=self.tol,
             max_iter=self.max_iter,
             look_every=1,
         )
-        self.components_, self.codes_ = as_numpy(U), as_numpy(W)
+        self.components_, self.codes_ = map(as_numpy, found)
         return self
-
-    def _check_parameters(self, noise):
-        check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
-        check_not_negative(lam=self.lam, noise=noise)
-        check_whole(at_least=0, random_state=self.random_state)
-        resolve_device(self.device)
-
-    def _check_fewest(self, m):
-        if self.n_nonzero > m:
-            raise ValueError(
-                f"n_nonzero must be at most the {m} measurements; got {self.n_nonzero}"
-            )
 
     def _start(self, pairs, noise):
         """Return the initial modules, rows of length 1."""
@@ -146,25 +141,10 @@ class BlindModules(Decoder):
         rough.fit(pairs, noise)
         X = np.concatenate([rough.decode(Y, A, noise) for Y, A in pairs])
         n = (X > 0).any(axis=1).sum()
-        if self.n_components > n:
-            raise ValueError(
-                f"n_components must be at most the {n} samples that seem to have a "
-                f"gene above 0; got {self.n_components}"
-            )
-        X = as_tensor(X, device=self.device)
-        U = first_modules(X, self.n_components, generator(self.random_state))
-        return U / U.norm(dim=1, keepdim=True)
-
-    def _turn(self, state, white, energy, lam, price):
-        """Return modules and codes after one iteration."""
-        U, W = state
-        parts = W.split([len(Y) for Y, _ in white])
-        found = [self._codes(U, *b, price) for b in white]
-        kept = [
-            _better(U, *b, price, new, old)
-            for b, new, old in zip(white, found, parts, strict=True)
-        ]
-        return _descend(U, kept, white, lam * energy / len(U)), torch.cat(kept)
+        what = f"the {n} samples that seem to have a gene above 0"
+        check_at_most(n, what, n_components=self.n_components)
+        draw = generator(self.random_state)
+        return unit(first_modules(self._tensor(X), self.n_components, draw))
 
     def _codes(self, U, Y, P, price):
         """Return codes, with the number of modules that costs each sample least."""
@@ -176,11 +156,12 @@ class BlindModules(Decoder):
         W = np.zeros((len(Y), len(U)))
         for j in range(1, k + 1):
             W[best == j] = path.codes(j)[best == j]
-        return as_tensor(W, device=self.device)
+        return self._tensor(W)
 
     def _decode(self, Y, A, noise):
-        self._check_fewest(len(A))
-        U, Y, A = (as_tensor(M, device=self.device) for M in (self.components_, Y, A))
+        m = len(A)
+        check_at_most(m, f"the {m} measurements", n_nonzero=self.n_nonzero)
+        U, Y, A = map(self._tensor, (self.components_, Y, A))
         return as_numpy(self._codes(U, *whitened(Y, A), 2 * noise) @ U)
 
 
@@ -198,19 +179,6 @@ def _cost(U, Y, P, price, W):
     """Return each sample's squared residual plus the price of its modules, (n,)."""
     used = (W != 0).sum(dim=1, dtype=W.dtype)
     return (Y - W @ (U @ P.T)).square().sum(dim=1) + price * used
-
-
-def _better(U, Y, P, price, new, old):
-    gain = _cost(U, Y, P, price, new) < _cost(U, Y, P, price, old)
-    return torch.where(gain[:, None], new, old)
-
-
-def _objective(state, white, energy, lam, price):
-    U, W = state
-    parts = W.split([len(Y) for Y, _ in white])
-    pairs = zip(white, parts, strict=True)
-    left = sum(_cost(U, *b, price, part).sum() for b, part in pairs)
-    return left / energy + lam * U.sum() / len(U)
 
 
 def _descend(U, W, white, price):

@@ -1,15 +1,20 @@
 """Pools optimised for the covariance of profiles, instead of random pools."""
 
+from dataclasses import KW_ONLY
+
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, generator, randn
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.arrays import as_numpy, generator, randn
+from latentomics.params import Iterative, OnDevice, Seeded, not_negative, positive
 from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.measurement import Measurement
 from latentomics.solvers import iterate
+from latentomics.solvers.networks import descend
 
 
-class OptimisedPools(Measurement):
+class OptimisedPools(
+    Measurement, Iterative, Seeded, OnDevice, n_measurements=20, max_iter=500
+):
     r"""Sums of genes with non-negative weights, optimised for linear decoding.
 
     .. math:: \min_{A \ge 0,\ \|a_i\| = 1} \operatorname{tr} \Sigma - \operatorname{tr}
@@ -19,19 +24,6 @@ class OptimisedPools(Measurement):
     with :math:`\Sigma` the covariance of the training profiles. Weights are squares of
     unconstrained parameters, optimised by Adam from a random start. Without the sign
     constraint, the principal directions would be optimal: their error is a lower bound.
-
-    Parameters
-    ----------
-    n_measurements : int, default=20
-        m, at most the number of genes.
-    noise : float, default=0.0
-        :math:`\sigma^2`, see :func:`noise_variance`.
-    learning_rate : float, default=0.03
-    tol : float, default=1e-5
-        Stop once a step changes the error by less than this fraction of it.
-    max_iter : int, default=500
-    random_state : int, default=0
-    device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
     ----------
@@ -47,44 +39,32 @@ class OptimisedPools(Measurement):
         a parameter is out of range.
     """
 
+    _: KW_ONLY
+    noise: float = not_negative(0.0)
+    r""":math:`\sigma^2`, see :func:`noise_variance`."""
+    learning_rate: float = positive(0.03)
+    """Learning rate of Adam."""
+    tol: float = not_negative(1e-5)
+    """Stop once a step changes the error by less than this fraction of it."""
+
     min_samples = 2
 
-    def __init__(
-        self,
-        n_measurements=20,
-        *,
-        noise=0.0,
-        learning_rate=0.03,
-        tol=1e-5,
-        max_iter=500,
-        random_state=0,
-        device="auto",
-    ):
-        self.n_measurements, self.noise = n_measurements, noise
-        self.learning_rate, self.tol, self.max_iter = learning_rate, tol, max_iter
-        self.random_state, self.device = random_state, device
-
     def _draw(self, X):
-        check_not_negative(noise=self.noise)
-        check_positive(learning_rate=self.learning_rate)
-        check_whole(at_least=0, random_state=self.random_state)
         if not X.std(axis=0).any():
             raise ValueError("X must vary; got the same profile in every row")
-        X = as_tensor(X - X.mean(axis=0), device=self.device)
+        X = self._tensor(X - X.mean(axis=0))
         S = X.T @ X / max(len(X) - 1, 1)
         shape = self.n_measurements, len(S)
         B = randn(*shape, generator=generator(self.random_state), like=S)
         B.requires_grad_(True)
         descent = torch.optim.Adam([B], lr=self.learning_rate)
 
-        def step(_):
-            descent.zero_grad()
-            expected_error(_pools(B), S, self.noise).backward()
-            descent.step()
-            return B.detach().clone()
-
         def objective(B):
             return expected_error(_pools(B), S, self.noise)
+
+        def step(_):
+            descend(descent, objective(B))
+            return B.detach().clone()
 
         B, self.trace_ = iterate(
             step,

@@ -1,13 +1,15 @@
 """Profiles as sums of dictionary atoms, with weights fitted to the measurements."""
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 import torch
 from sklearn.base import clone
 
-from latentomics.arrays import as_numpy, as_tensor, resolve_device
-from latentomics.base import check_choice, check_whole
+from latentomics.arrays import as_numpy
 from latentomics.metrics import first_near_best
-from latentomics.sensing.base import Decoder, read_design
+from latentomics.params import OnDevice, one_of, optional, parameter, whole
+from latentomics.sensing.base import Decoder, check_at_most
 from latentomics.sensing.linear import safe_cholesky
 from latentomics.sensing.measurement import with_variance
 from latentomics.solvers.pursuit import pursuit_path
@@ -18,7 +20,12 @@ N_VALIDATION = 200  # training profiles to choose k with: enough to tell depths 
 DEEPEST = 50  # the largest k tried
 
 
-class DictionaryDecoder(Decoder):
+def _learner(name, value):
+    if isinstance(value, type) or not hasattr(value, "fit"):
+        raise ValueError(f"{name} must be an estimator with fit; got {value!r}")
+
+
+class DictionaryDecoder(Decoder, OnDevice):
     r"""Decode profiles as sums of a dictionary's atoms.
 
     .. math:: \hat x = w U, \qquad y \approx w\, U A^\top
@@ -27,7 +34,7 @@ class DictionaryDecoder(Decoder):
     chooses the codes w:
 
     "pursuit": at most k atoms, by ORMP (book: ``eq-ormp``), see
-    :func:`~latentomics.solvers.pursuit.pursuit`.
+    :func:`~latentomics.sensing.pursuit`.
 
     "legacy": the same, but ignoring the lengths of the measured atoms, as in the
     published tables [1]; the decoded profiles are too small.
@@ -50,17 +57,6 @@ class DictionaryDecoder(Decoder):
         \qquad Q = A \big( U^\top C U + D + \sigma^2 I \big) A^\top
 
     and then :math:`\hat x = \hat w U + \rho`.
-
-    Parameters
-    ----------
-    dictionary : estimator
-        With `fit(X)`, `components_` of shape (n_components, n_features) and, for
-        "gaussian", `transform(X)`, which returns codes. A clone is fitted.
-    how : {"pursuit", "legacy", "ridge", "pinv", "gaussian"}, default="pursuit"
-    n_nonzero : int or None, default=15
-        k, for the first three; at most the number of measurements. None: chosen for
-        each `A` and `noise`, see :meth:`choose_n_nonzero`.
-    device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
     ----------
@@ -90,32 +86,31 @@ class DictionaryDecoder(Decoder):
         Compressed Sensing and Machine Learning.
     """
 
-    def __init__(self, dictionary, *, how="pursuit", n_nonzero=15, device="auto"):
-        self.dictionary, self.how, self.n_nonzero = dictionary, how, n_nonzero
-        self.device = device
+    dictionary: object = parameter(kind="estimator", check=_learner)
+    """With `fit(X)`, `components_` of shape (n_components, n_features) and, for
+    "gaussian", `transform(X)`, which returns codes. A clone is fitted."""
+    _: KW_ONLY
+    how: str = one_of(HOW, "pursuit")
+    """The decoding rule, see above."""
+    n_nonzero: int | None = optional(whole(15))
+    """k, for the first three; at most the number of measurements. None: chosen for
+    each `A` and `noise`, see :meth:`choose_n_nonzero`."""
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
-        check_choice("how", self.how, HOW)
-        if self.n_nonzero is not None:
-            check_whole(n_nonzero=self.n_nonzero)
-        resolve_device(self.device)
-        X = self._profiles(X, ensure_min_samples=2)
+        X = self._profiles(X, min_samples=2)
         self.dictionary_ = clone(self.dictionary).fit(X, None)
         if self.n_nonzero is None:
             few = np.linspace(0, len(X) - 1, min(len(X), N_VALIDATION))
             self.profiles_ = X[np.round(few).astype(int)]
         if self.how == "gaussian":
-            self._learn_prior(X)
+            W = np.asarray(self.dictionary_.transform(X), dtype="float64")
+            left = X - W @ self.dictionary_.components_
+            self.codes_mean_ = W.mean(axis=0)
+            self.codes_covariance_ = np.cov(W, rowvar=False).reshape(2 * W.shape[1:])
+            self.left_mean_ = left.mean(axis=0)
+            self.left_variance_ = left.var(axis=0, ddof=1)
         return self
-
-    def _learn_prior(self, X):
-        W = np.asarray(self.dictionary_.transform(X), dtype="float64")
-        left = X - W @ self.dictionary_.components_
-        self.codes_mean_ = W.mean(axis=0)
-        self.codes_covariance_ = np.cov(W, rowvar=False).reshape(2 * W.shape[1:])
-        self.left_mean_ = left.mean(axis=0)
-        self.left_variance_ = left.var(axis=0, ddof=1)
 
     def choose_n_nonzero(self, A, noise=0.0):
         r"""Return the number of atoms that decodes training profiles best from `A`.
@@ -138,8 +133,7 @@ class DictionaryDecoder(Decoder):
         """
         if self.n_nonzero is not None:
             raise ValueError(f"n_nonzero must be None here; got {self.n_nonzero!r}")
-        noise = self._checked_noise(noise)
-        return self._choose(read_design(A, *self._genes), noise)
+        return self._choose(*self._design(A, noise))
 
     def _choose(self, A, noise):
         rng, X = np.random.default_rng(0), self.profiles_
@@ -155,17 +149,9 @@ class DictionaryDecoder(Decoder):
         if self.how == "pinv":
             U, UAt = self._atoms(A)
             return as_numpy(self._tensor(Y) @ torch.linalg.pinv(UAt) @ U)
-        k = self.n_nonzero
-        if k is None:
-            k = self._choose(A, noise)
-        if k > len(A):
-            raise ValueError(
-                f"n_nonzero must be at most the {len(A)} measurements; got {k}"
-            )
+        k = self.n_nonzero or self._choose(A, noise)
+        check_at_most(len(A), f"the {len(A)} measurements", n_nonzero=k)
         return self._summed(self._path(Y, A, k), Y, A, k)
-
-    def _tensor(self, M):
-        return as_tensor(M, device=self.device)
 
     def _atoms(self, A):
         """Return the atoms and the measured atoms, as tensors."""
@@ -188,17 +174,9 @@ class DictionaryDecoder(Decoder):
 
     def _expected(self, Y, A, noise):
         U, UAt = self._atoms(A)
-        Y, A, mu, C, rho, left = (
-            self._tensor(M)
-            for M in (
-                Y,
-                A,
-                self.codes_mean_,
-                self.codes_covariance_,
-                self.left_mean_,
-                self.left_variance_,
-            )
-        )
+        Y, A = self._tensor(Y), self._tensor(A)
+        mu, C = self._tensor(self.codes_mean_), self._tensor(self.codes_covariance_)
+        rho, left = self._tensor(self.left_mean_), self._tensor(self.left_variance_)
         Q = UAt.T @ C @ UAt + (A * (left + noise)) @ A.T
         news = Y - mu @ UAt - A @ rho
         W = mu + torch.cholesky_solve(news.T, safe_cholesky(Q)).T @ UAt.T @ C

@@ -1,16 +1,32 @@
 """K-SVD: a dictionary for sparse codes."""
 
+from dataclasses import KW_ONLY
+from typing import NamedTuple
+
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, generator
-from latentomics.base import check_not_negative, check_whole
-from latentomics.sensing.dictionary import PursuedDictionary
+from latentomics.arrays import as_numpy, generator
+from latentomics.params import Iterative, not_negative
+from latentomics.sensing.dictionary_base import (
+    PursuedDictionary,
+    energy_of,
+    first_atoms,
+    replaced,
+)
 from latentomics.solvers import iterate
 
 TWIN = 0.99  # |cosine| at which two atoms count as duplicates
 
 
-class KSVD(PursuedDictionary):
+class State(NamedTuple):
+    """What an iteration updates, for n samples, d atoms of g genes."""
+
+    atoms: torch.Tensor  # (d, g), D
+    codes: torch.Tensor  # (n, d), W
+    left: torch.Tensor  # (), the objective
+
+
+class KSVD(PursuedDictionary, Iterative, max_iter=50):
     r"""Learn atoms such that each sample is a sum of a few.
 
     .. math:: \min_{D, W} \|X - W D\|_F^2 \quad\text{with}\quad
@@ -19,22 +35,8 @@ class KSVD(PursuedDictionary):
     Alternates two updates (book: ``eq-ksvd``) [1]: codes W by pursuit; then each atom
     and its codes in turn become the best rank-one approximation of the residual that
     the other atoms leave in its samples. The second never raises the objective; pursuit
-    is greedy and may. An unused or duplicate atom is replaced by the sample explained
-    worst.
-
-    Parameters
-    ----------
-    n_components : int, default=150
-        Number of atoms; if they outnumber the samples, some may be 0.
-    n_nonzero : int, default=5
-        k, the most atoms per sample.
-    tol : float, default=1e-5
-        Stop once an iteration changes the unexplained share of X by at most this.
-    max_iter : int, default=50
-    random_state : int, default=0
-        Seed for the samples used as initial atoms.
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float64"
+    is greedy and may. The initial atoms are randomly drawn samples; an unused or
+    duplicate atom is replaced by the sample explained worst.
 
     Attributes
     ----------
@@ -58,74 +60,33 @@ class KSVD(PursuedDictionary):
         Fig. 2.
     """
 
-    def __init__(
-        self,
-        n_components=150,
-        *,
-        n_nonzero=5,
-        tol=1e-5,
-        max_iter=50,
-        random_state=0,
-        device="auto",
-        dtype="float64",
-    ):
-        self.n_components, self.n_nonzero = n_components, n_nonzero
-        self.tol, self.max_iter, self.random_state = tol, max_iter, random_state
-        self.device, self.dtype = device, dtype
+    _: KW_ONLY
+    tol: float = not_negative(1e-5)
+    """Stop once an iteration changes the unexplained share of X by at most this."""
 
     def fit(self, X, y=None):
         """Fit to profiles `X` of shape (n_samples, n_features)."""
         X = self._read(X)
-        energy = X.square().sum()
-        if not energy > 0:
-            raise ValueError("X must have an entry other than 0; got none")
-        array = as_numpy(X)
-
-        def found(D):
-            W = self._pursue(array, as_numpy(D), self.n_nonzero)
-            return as_tensor(W, device=self.device, dtype=self.dtype)
+        energy, array = energy_of(X), as_numpy(X)
 
         def step(state):  # eq-ksvd
-            D = renewed(X, *state[:2])[0]
-            D, W = improved(X, D, found(D))
-            return D, W, (X - W @ D).square().sum()
+            D = renewed(X, state.atoms, state.codes)[0]
+            D, W = improved(X, D, self._pursued(array, D))
+            return State(D, W, (X - W @ D).square().sum())
 
         D = first_atoms(X, self.n_components, generator(self.random_state))
-        (D, _, _), self.trace_ = iterate(
+        found, self.trace_ = iterate(
             step,
-            (D, found(D), energy),
-            lambda state: state[-1],
+            State(D, self._pursued(array, D), energy),
+            lambda state: state.left,
             tol=self.tol,
             max_iter=self.max_iter,
             look_every=1,
-            gap=lambda new, old: (new[-1] - old[-1]).abs() / energy,
+            gap=lambda new, old: (new.left - old.left).abs() / energy,
         )
-        return self._keep(D)
-
-    def _read(self, X, *, reset=True):
-        check_whole(n_components=self.n_components, n_nonzero=self.n_nonzero)
-        check_whole(max_iter=self.max_iter)
-        check_whole(at_least=0, random_state=self.random_state)
-        check_not_negative(tol=self.tol)
-        return super()._read(X, reset=reset)
-
-    def _keep(self, D):
-        self.components_ = as_numpy(D)
+        self.components_ = as_numpy(found.atoms)
         self.n_nonzero_ = min(self.n_nonzero, *D.shape)
         return self
-
-    @property
-    def n_iter_(self):
-        """Iterations, for scikit-learn."""
-        return self.trace_.n_iter
-
-
-def first_atoms(X, n_atoms, generator):
-    """Return randomly drawn samples scaled to length 1, padded with zeros."""
-    drawn = torch.randperm(len(X), generator=generator)[:n_atoms]
-    D = X.new_zeros(n_atoms, X.shape[1])
-    D[: len(drawn)] = _unit(X[drawn.to(X.device)])
-    return D
 
 
 def renewed(X, D, W):
@@ -133,7 +94,7 @@ def renewed(X, D, W):
 
     Codes of a duplicate are added to those of the first atom like it.
     """
-    D, W = D.clone(), W.clone()
+    W = W.clone()
     cosines = (D @ D.T).triu(diagonal=1)
     twins = cosines.abs() >= TWIN
     for j in reversed(twins.any(dim=0).nonzero()[:, 0].tolist()):
@@ -141,10 +102,7 @@ def renewed(X, D, W):
         W[:, i] += cosines[i, j].sign() * W[:, j]
         W[:, j] = 0
     idle = (~W.any(dim=0)).nonzero()[:, 0]
-    left = (X - W @ D).square().sum(dim=1)
-    worst = left.sort(descending=True, stable=True).indices[: len(idle)]
-    D[idle[: len(worst)]] = _unit(X[worst])
-    return D, W
+    return replaced(D, idle, (X - W @ D).square().sum(dim=1), X)[0], W
 
 
 def improved(X, D, W):
@@ -175,9 +133,3 @@ def first_vector(M):
     v = torch.linalg.eigh(M @ M.T if wide else M.T @ M).eigenvectors[:, -1]
     v = M.T @ v if wide else v
     return v * v[v.abs().argmax()].sign() / v.norm()
-
-
-def _unit(M):
-    """Return rows scaled to length 1; rows of 0 stay 0."""
-    lengths = M.norm(dim=1, keepdim=True)
-    return torch.where(lengths > 0, M / lengths, 0)

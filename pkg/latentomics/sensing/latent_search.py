@@ -1,13 +1,25 @@
 """Decoding with a generative model: search for the latent code that was measured."""
 
+from dataclasses import KW_ONLY
+
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from latentomics.arrays import as_numpy, as_tensor, generator, randn
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.arrays import as_numpy, generator, randn
+from latentomics.checks import check_whole
+from latentomics.matrices import read_matrix
+from latentomics.params import (
+    InPrecision,
+    OnDevice,
+    Seeded,
+    not_negative,
+    positive,
+    whole,
+    widths,
+)
 from latentomics.sensing.base import Decoder
 from latentomics.sensing.linear import safe_cholesky
-from latentomics.sensing.networks import check_draws, check_hidden, respond, restored
+from latentomics.solvers.networks import Network, descend
 
 SLOPE = 0.1  # of the leaky ReLU in generators and critics
 RATE = 0.08  # learning rate of Adam, in units of a latent code
@@ -62,32 +74,37 @@ def search_latent(generate, A, Y, starts, *, prior=1.0, n_steps=150):
         seen = X if A is None else X @ A.T
         return (seen - Y).square().sum(-1) + prior * Z.square().sum(-1)
 
-    for _ in range(n_steps):
-        gradient = torch.autograd.grad(objective(Z).sum(), Z)[0]
-        Z.grad = gradient.contiguous()  # the fused step reads memory in order
-        move.step()
+    for _ in range(n_steps):  # a set number of steps: nothing to look at, or to stop
+        descend(move, objective(Z).sum())
     with torch.no_grad():
         value, best = objective(Z).min(dim=0)
         return Z[best, torch.arange(Z.shape[1])].detach(), value
 
 
-class GenerativeDecoder(Decoder):
+class GenerativeDecoder(Decoder, Seeded, OnDevice, InPrecision, dtype="float32"):
     """Base class of decoders that map a latent code, from N(0, I), to a profile.
 
-    A subclass has `n_latent`, `hidden`, `prior`, `n_restarts`, `n_steps`,
-    `learning_rate`, `batch_size`, `random_state`, `device` and `dtype`, and learns
-    `generator_`, the weights from codes to profiles, and `variances_`, the variance of
-    each gene around a generated profile.
+    A subclass learns `generator_`, the weights from codes to profiles, and
+    `variances_`, the variance of each gene around a generated profile.
     """
 
-    def _check_search(self):
-        check_whole(n_latent=self.n_latent, n_restarts=self.n_restarts)
-        check_whole(n_steps=self.n_steps)
-        check_hidden(self.hidden)
-        check_not_negative(prior=self.prior)
-        check_positive(learning_rate=self.learning_rate)
-        check_whole(batch_size=self.batch_size)
-        check_draws(self)
+    n_latent: int = whole(32)
+    """Length of a code."""
+    _: KW_ONLY
+    hidden: tuple = widths((192, 192))
+    """Widths of the hidden layers of the generator; an encoder or critic has them
+    reversed."""
+    learning_rate: float = positive(1e-3)
+    """Learning rate of Adam."""
+    batch_size: int = whole(128)
+    """Samples per step."""
+    prior: float = not_negative(1.0)
+    """Weight of the squared norm of a code in the search; 1 is that of codes from
+    N(0, I), 0 that of Bora et al."""
+    n_restarts: int = whole(3)
+    """Starts of the search."""
+    n_steps: int = whole(150)
+    """Steps of the search from each start."""
 
     def generate(self, Z):
         """Return the profiles of latent codes, (n_samples, n_features).
@@ -95,20 +112,30 @@ class GenerativeDecoder(Decoder):
         Parameters
         ----------
         Z : array of shape (n_samples, n_latent)
-        """
-        return as_numpy(self._generated(as_tensor(Z, device=self.device)))
 
-    def _generated(self, Z):
-        return respond(restored(self.generator_, device=self.device), Z, SLOPE)
+        Raises
+        ------
+        ValueError
+            If `Z` is not a matrix of finite numbers with `n_latent` columns.
+        """
+        check_is_fitted(self)
+        Z = read_matrix(Z, "Z")
+        if Z.shape[1] != self.n_latent:
+            raise ValueError(
+                f"Z must have n_latent, {self.n_latent}, columns; got {Z.shape[1]}"
+            )
+        return as_numpy(self._restored(self.generator_)(self._tensor(Z)))
+
+    def _restored(self, arrays, dtype="float64"):
+        return Network.restored(arrays, device=self.device, slope=SLOPE, dtype=dtype)
 
     def sample(self, n_samples=1, *, random_state=0):
         """Draw profiles from the model, (n_samples, n_features)."""
-        check_is_fitted(self)
         check_whole(n_samples=n_samples)
         check_whole(at_least=0, random_state=random_state)
-        like = torch.empty(0, dtype=torch.float64)
-        draw = {"generator": generator(random_state), "like": like}
-        return self.generate(as_numpy(randn(n_samples, self.n_latent, **draw)))
+        draw, like = generator(random_state), torch.empty(0, dtype=torch.float64)
+        Z = randn(n_samples, self.n_latent, generator=draw, like=like)
+        return self.generate(as_numpy(Z))
 
     def encode(self, Y, A, noise=0.0):
         """Return latent codes fitted to measurements, (n_samples, n_latent).
@@ -121,31 +148,30 @@ class GenerativeDecoder(Decoder):
         return as_numpy(self._search(*self._checked(Y, A, noise)))
 
     def _decode(self, Y, A, noise):
-        return as_numpy(self._generated(self._search(Y, A, noise).double()))
+        Z = self._search(Y, A, noise).double()
+        return as_numpy(self._restored(self.generator_)(Z))
 
     def _search(self, Y, A, noise):
-        exact = {"device": self.device, "dtype": "float64"}
-        *layers, level = self.generator_  # subtracted from both sides, before the cast
-        A, Y, v, level = (as_tensor(M, **exact) for M in (A, Y, self.variances_, level))
+        exact, dtype = self._restored(self.generator_), getattr(torch, self.dtype)
+        level = exact.layers[-1].offset  # subtracted from both sides, before the cast
+        generate = exact.fold_leave(-level, 1.0).mapped(lambda M: M.to(dtype))
+        A, Y, v = map(self._tensor, (A, Y, self.variances_))
         starts = self._starts(Y, A, noise)
-        layers = restored(layers, device=self.device, dtype=self.dtype)
-        layers.append(level.new_zeros(level.shape).to(layers[0]))
         A, Y = whiten(A, Y, v, noise)
-        parts = [M.to(layers[0]) for M in (A, Y - A @ level, starts)]
-        return self._found(lambda Z: respond(layers, Z, SLOPE), *parts)
+        parts = (M.to(dtype) for M in (A, Y - A @ level, starts))
+        return self._found(generate, *parts)
 
     def _found(self, generate, A, Y, starts):
         """Return the codes found, in chunks of samples to limit memory."""
-        how = {"prior": self.prior, "n_steps": self.n_steps}
         parts = zip(Y.split(CHUNK), starts.split(CHUNK, dim=1), strict=True)
-        found = [search_latent(generate, A, *part, **how)[0] for part in parts]
-        return torch.cat(found)
+        found = [
+            search_latent(generate, A, *part, prior=self.prior, n_steps=self.n_steps)
+            for part in parts
+        ]
+        return torch.cat([Z for Z, _ in found])
 
-    def _drawn_starts(self, Y):
+    def _starts(self, Y, A=None, noise=0.0):
         """Draw starting codes, the same for every sample."""
         draw = generator(self.random_state)
         start = randn(self.n_restarts, 1, self.n_latent, generator=draw, like=Y)
         return start.repeat(1, len(Y), 1)
-
-    def _starts(self, Y, A, noise):
-        return self._drawn_starts(Y)

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from latentomics.arrays import as_numpy, as_tensor, resolve_device
-from latentomics.base import check_not_negative
+from latentomics.arrays import as_numpy
+from latentomics.params import OnDevice, share
 from latentomics.sensing.base import Decoder
 
 JITTER = 1e-10  # relative to the mean variance of a measurement, for singular matrices
@@ -41,7 +41,7 @@ class GaussianDecoder(Decoder):
         return mean, np.sqrt(np.broadcast_to(variance, mean.shape).clip(min=0))
 
 
-class LinearMMSE(GaussianDecoder):
+class LinearMMSE(GaussianDecoder, OnDevice):
     r"""Decode by the best linear rule, from the mean and covariance of profiles.
 
     .. math:: \hat x = \mu + \Sigma A^\top \big( A (\Sigma + \sigma^2 I) A^\top
@@ -50,12 +50,6 @@ class LinearMMSE(GaussianDecoder):
     (book: ``eq-lmmse``): the posterior mean if profiles are Gaussian, and the linear
     rule of least mean squared error if they are not. The covariance is that of the
     training profiles, shrunk towards its diagonal by `shrinkage`.
-
-    Parameters
-    ----------
-    shrinkage : float, default=0.0
-        s in [0, 1]: :math:`\Sigma = (1 - s) C + s\, \mathrm{diag}(C)`.
-    device : {"auto", "cpu", "cuda"}, default="auto"
 
     Attributes
     ----------
@@ -75,38 +69,27 @@ class LinearMMSE(GaussianDecoder):
     Kay (1993). Fundamentals of Statistical Signal Processing I, chapter 12.
     """
 
-    def __init__(self, shrinkage=0.0, *, device="auto"):
-        self.shrinkage, self.device = shrinkage, device
+    shrinkage: float = share(0.0)
+    r"""s in :math:`\Sigma = (1 - s) C + s\, \mathrm{diag}(C)`."""
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
-        self._check_parameters()
-        X = self._profiles(X, ensure_min_samples=2)
+        X = self._profiles(X, min_samples=2)
         self.n_samples_seen_ = 0
         return self._add(X)
 
     def partial_fit(self, X, y=None):
         """Learn from a further batch; equivalent to one fit to all batches."""
         self._check_parameters()
-        more = hasattr(self, "covariance_")
-        X = self._profiles(X, reset=not more, ensure_min_samples=1 if more else 2)
-        if not more:
-            self.n_samples_seen_ = 0
-        return self._add(X)
-
-    def _check_parameters(self):
-        check_not_negative(shrinkage=self.shrinkage)
-        if self.shrinkage > 1:
-            raise ValueError(
-                f"shrinkage must be a number from 0 to 1; got {self.shrinkage!r}"
-            )
-        resolve_device(self.device)
+        if not hasattr(self, "covariance_"):
+            return self.fit(X)
+        return self._add(self._profiles(X, reset=False))
 
     def _add(self, X):
         """Merge a batch into the running moments (Chan, Golub & LeVeque 1983)."""
         n, before = len(X), self.n_samples_seen_
         mean = X.mean(axis=0)
-        T = as_tensor(X - mean, device=self.device)
+        T = self._tensor(X - mean)
         scatter = as_numpy(T.T @ T)
         if before:
             step = mean - self.mean_
@@ -116,20 +99,26 @@ class LinearMMSE(GaussianDecoder):
         self._scatter, self.mean_ = scatter, mean
         self.n_samples_seen_ = before + n
         C = scatter / max(self.n_samples_seen_ - 1, 1)
-        spread = np.diag(C).copy()
-        self.covariance_ = (1 - self.shrinkage) * C
-        self.covariance_[np.diag_indices_from(C)] = spread
+        self.covariance_ = shrunk(C, self.shrinkage)
         return self
 
     def _posterior(self, Y, A, noise):
-        S, A, Y, mu = (
-            as_tensor(M, device=self.device)
-            for M in (self.covariance_, A, Y, self.mean_)
-        )
-        gain, SAt = linear_gain(S, A, noise)
-        mean = mu + (Y - A @ mu) @ gain.T
-        variance = S.diagonal() - (gain * SAt).sum(dim=1)
-        return as_numpy(mean), as_numpy(variance)
+        parts = self.mean_, self.covariance_, Y, A
+        return gaussian_posterior(*map(self._tensor, parts), noise)
+
+
+def shrunk(C, share):
+    """Return a covariance with the entries off its diagonal shrunk by a share."""
+    shrunken = (1 - share) * C
+    np.fill_diagonal(shrunken, np.diag(C))
+    return shrunken
+
+
+def gaussian_posterior(mu, S, Y, A, noise):
+    """Return the mean and variances of Gaussian profiles given tensors, as arrays."""
+    gain, SAt = linear_gain(S, A, noise)
+    variance = S.diagonal() - (gain * SAt).sum(dim=1)
+    return as_numpy(mu + (Y - A @ mu) @ gain.T), as_numpy(variance)
 
 
 def linear_gain(S, A, noise):

@@ -1,13 +1,15 @@
 """Measurements: a few sums of genes instead of every gene."""
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 from scipy.linalg import qr
-from sklearn.base import TransformerMixin
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_choice, check_positive, check_whole
+from latentomics.checks import check_whole
 from latentomics.matrices import read_matrix
-from latentomics.sensing.base import Profiles, read_profiles
+from latentomics.params import Seeded, flag, positive, whole
+from latentomics.sensing.base import Codes, check_at_most, read_profiles
 
 # Random streams: if the measurement and the noise shared one, a row of A would equal a
 # sample's noise
@@ -15,20 +17,19 @@ OF_ROWS, OF_NOISE = 1, 2
 TRIES = 1000  # draws of one row before giving up
 
 
-class Measurement(TransformerMixin, Profiles):
+class Measurement(Codes):
     """Base class: `fit` draws `components_` for `X`, `transform` measures."""
+
+    n_measurements: int = whole(100)
+    """m, at most the number of genes."""
 
     min_samples = 1  # that `fit` needs
 
     def fit(self, X, y=None):
         """Draw the measurements of profiles with as many genes as `X` has."""
-        X = self._profiles(X, ensure_min_samples=self.min_samples)
-        check_whole(n_measurements=self.n_measurements)
-        m, g = self.n_measurements, X.shape[1]
-        if m > g:
-            raise ValueError(
-                f"n_measurements must be at most the {g} feature(s) of X; got {m}"
-            )
+        X = self._profiles(X, min_samples=self.min_samples)
+        g = X.shape[1]
+        check_at_most(g, f"the {g} feature(s) of X", n_measurements=self.n_measurements)
         self.components_ = self._draw(X)
         return self
 
@@ -37,23 +38,13 @@ class Measurement(TransformerMixin, Profiles):
         return self._profiles(X, reset=False) @ self.components_.T
 
 
-class GaussianMeasurement(Measurement):
+class GaussianMeasurement(Measurement, Seeded):
     r"""Sums of all genes with random weights, with little correlation between rows.
 
     .. math:: y = A (x + e), \qquad a_{ij} \sim N(0, 1), \quad \|a_i\| = 1
 
     A row whose correlation with an earlier one exceeds `max_correlation` is redrawn [1]
     (book: ``eq-measure``).
-
-    Parameters
-    ----------
-    n_measurements : int, default=100
-        m, at most the number of genes.
-    max_correlation : float, default=0.2
-        Largest absolute Pearson correlation of two rows, positive; 1 allows any.
-    nonnegative : bool, default=False
-        Take absolute values of the weights, because a pool of probes can only add.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -71,21 +62,13 @@ class GaussianMeasurement(Measurement):
     [1] Cleary, Cong, Cheung, Lander & Regev (2017). Cell 171:1424-1436.
     """
 
-    def __init__(
-        self,
-        n_measurements=100,
-        *,
-        max_correlation=0.2,
-        nonnegative=False,
-        random_state=0,
-    ):
-        self.n_measurements, self.max_correlation = n_measurements, max_correlation
-        self.nonnegative, self.random_state = nonnegative, random_state
+    _: KW_ONLY
+    max_correlation: float = positive(0.2)
+    """Largest absolute Pearson correlation of two rows; 1 allows any."""
+    nonnegative: bool = flag(False)
+    """Take absolute values of the weights, because a pool of probes can only add."""
 
     def _draw(self, X):
-        check_positive(max_correlation=self.max_correlation)
-        check_choice("nonnegative", self.nonnegative, (False, True))
-        check_whole(at_least=0, random_state=self.random_state)
         rng = np.random.default_rng([OF_ROWS, self.random_state])
         m, g = self.n_measurements, X.shape[1]
         A, centred = np.empty((m, g)), np.zeros((m, g))
@@ -111,20 +94,12 @@ class GaussianMeasurement(Measurement):
         )
 
 
-class PooledMeasurement(Measurement):
+class PooledMeasurement(Measurement, Seeded):
     r"""Sums of a few genes each, drawn at random: pools of probes.
 
     .. math:: y_i = \frac{1}{\sqrt{s}} \sum_{j \in \text{pool}_i} (x_j + e_j)
 
     (book: ``eq-pools``).
-
-    Parameters
-    ----------
-    n_measurements : int, default=100
-        m, the number of pools, at most the number of genes.
-    pool_size : int, default=50
-        s, the number of genes in a pool.
-    random_state : int, default=0
 
     Attributes
     ----------
@@ -137,20 +112,15 @@ class PooledMeasurement(Measurement):
         In `fit`: if `n_measurements` or `pool_size` exceeds the number of genes.
     """
 
-    def __init__(self, n_measurements=100, *, pool_size=50, random_state=0):
-        self.n_measurements, self.pool_size = n_measurements, pool_size
-        self.random_state = random_state
+    _: KW_ONLY
+    pool_size: int = whole(50)
+    """s, the number of genes in a pool."""
 
     def _draw(self, X):
-        check_whole(pool_size=self.pool_size)
-        check_whole(at_least=0, random_state=self.random_state)
-        m, g, s = self.n_measurements, X.shape[1], self.pool_size
-        if s > g:
-            raise ValueError(
-                f"pool_size must be at most the {g} feature(s) of X; got {s}"
-            )
+        g, s = X.shape[1], self.pool_size
+        check_at_most(g, f"the {g} feature(s) of X", pool_size=s)
         rng = np.random.default_rng([OF_ROWS, self.random_state])
-        A = np.zeros((m, g))
+        A = np.zeros((self.n_measurements, g))
         for row in A:
             row[rng.choice(g, s, replace=False)] = s**-0.5
         return A
@@ -165,11 +135,6 @@ class SignatureGenes(Measurement):
     genes already chosen. Each new gene is the one those explain least, found by pivoted
     QR factorization (book: ``eq-signature-genes``).
 
-    Parameters
-    ----------
-    n_measurements : int, default=100
-        m, the number of genes to measure.
-
     Attributes
     ----------
     components_ : ndarray of shape (n_measurements, n_features)
@@ -182,9 +147,6 @@ class SignatureGenes(Measurement):
     ValueError
         In `fit`: if there are more measurements than genes.
     """
-
-    def __init__(self, n_measurements=100):
-        self.n_measurements = n_measurements
 
     def _draw(self, X):
         _, pivots = qr(X - X.mean(axis=0), mode="r", pivoting=True)
@@ -210,8 +172,7 @@ def noise_variance(X, snr):
         If `X` is not a matrix of finite numbers with finite squares, or `snr` is not
         positive.
     """
-    X = read_profiles(X, "X")
-    return _variance(X, snr)
+    return _variance(read_profiles(X, "X"), snr)
 
 
 def _variance(X, snr):

@@ -1,20 +1,23 @@
 """Profiles as a mixture of Gaussians, and the exact posterior mean."""
 
+from dataclasses import KW_ONLY
+
 import numpy as np
 import torch
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
-from latentomics.arrays import as_numpy, as_tensor, binary_unit, resolve_device
-from latentomics.base import check_not_negative, check_whole
+from latentomics.arrays import as_numpy, binary_unit
 from latentomics.metrics import first_near_best
+from latentomics.params import OnDevice, Seeded, not_negative, whole
+from latentomics.sensing.base import check_at_most
 from latentomics.sensing.linear import GaussianDecoder, safe_cholesky
 
 SOFT = 1e-3  # added to each latent variance, relative to their mean
 
 
-class MixtureMMSE(GaussianDecoder):
+class MixtureMMSE(GaussianDecoder, Seeded, OnDevice):
     r"""Decode with a mixture of Gaussians, one mean and covariance per kind of sample.
 
     .. math::
@@ -22,24 +25,10 @@ class MixtureMMSE(GaussianDecoder):
         \hat x = \sum_k p(k \mid y)\, E[x \mid y, k]
 
     (book: ``eq-mixture``). V holds the first principal directions of the training
-    profiles, in which scikit-learn fits the mixture; the diagonal matrix D holds the
-    residual variances of the genes. Each kind decodes like :class:`LinearMMSE` and is
-    weighted by its posterior probability given the measurements [1]. The result is the
-    exact posterior mean.
-
-    Parameters
-    ----------
-    n_components : int, default=15
-        Number of kinds, at most the number of training profiles; fewer are found if
-        profiles repeat.
-    n_latent : int, default=40
-        Number of principal directions, capped at the rank of the centred profiles.
-    pooling : float, default=0.0
-        :math:`\nu \ge 0`: weight, in profiles, of the common covariance in that of each
-        kind; it helps kinds with few profiles.
-    random_state : int, default=0
-        Seed of the initial clustering.
-    device : {"auto", "cpu", "cuda"}, default="auto"
+    profiles, in which scikit-learn fits the mixture, starting from clusters with
+    randomly drawn centres; the diagonal matrix D holds the residual variances of the
+    genes. Each kind decodes like :class:`LinearMMSE` and is weighted by its posterior
+    probability given the measurements [1]. The result is the exact posterior mean.
 
     Attributes
     ----------
@@ -63,34 +52,25 @@ class MixtureMMSE(GaussianDecoder):
     [1] Yu, Sapiro & Mallat (2012). IEEE Transactions on Image Processing 21:2481-2499.
     """
 
-    def __init__(
-        self,
-        n_components=15,
-        *,
-        n_latent=40,
-        pooling=0.0,
-        random_state=0,
-        device="auto",
-    ):
-        self.n_components, self.n_latent = n_components, n_latent
-        self.pooling, self.random_state, self.device = pooling, random_state, device
+    n_components: int = whole(15)
+    """Number of kinds, at most the number of training profiles; fewer are found if
+    profiles repeat."""
+    _: KW_ONLY
+    n_latent: int = whole(40)
+    """Number of principal directions, capped at the rank of the centred profiles."""
+    pooling: float = not_negative(0.0)
+    r""":math:`\nu`: weight, in profiles, of the common covariance in that of each
+    kind; it helps kinds with few profiles."""
 
     def fit(self, X, y=None):
         """Learn from profiles, (n_samples, n_features)."""
-        check_whole(n_components=self.n_components, n_latent=self.n_latent)
-        check_whole(at_least=0, random_state=self.random_state)
-        check_not_negative(pooling=self.pooling)
-        resolve_device(self.device)
-        X = self._profiles(X, ensure_min_samples=2)
-        if self.n_components > len(X):
-            raise ValueError(
-                f"n_components must be at most the {len(X)} sample(s) of X; "
-                f"got {self.n_components}"
-            )
+        X = self._profiles(X, min_samples=2)
+        what = f"the {len(X)} sample(s) of X"
+        check_at_most(len(X), what, n_components=self.n_components)
         self.mean_ = X.mean(axis=0)
         T = X - self.mean_
         unit = binary_unit(T)  # a power of 2: its mixture is that of X to the last bit
-        T = as_tensor(T / unit, device=self.device)
+        T = self._tensor(T / unit)
         _, s, Vh = torch.linalg.svd(T, full_matrices=False)
         V = Vh[: self.n_latent][s[: self.n_latent] > s[0] * 1e-12]
         Z = T @ V.T
@@ -106,8 +86,10 @@ class MixtureMMSE(GaussianDecoder):
         .. math:: C_k \leftarrow \frac{n_k C_k + \nu \bar C}{n_k + \nu}, \qquad
             \bar C = \sum_k \pi_k C_k
         """
-        how = {"init": far_rows, "n_init": 1, "random_state": self.random_state}
-        labels = KMeans(self.n_components, **how).fit_predict(Z)
+        kinds = KMeans(
+            self.n_components, init=far_rows, n_init=1, random_state=self.random_state
+        )
+        labels = kinds.fit_predict(Z)
         parts = [Z[labels == k] for k in np.unique(labels)]  # fewer if profiles repeat
         soft = SOFT * Z.var(axis=0).mean()
         start = [np.cov(Z.T, bias=True) + soft * np.eye(Z.shape[1]) for Z in parts]
@@ -126,11 +108,10 @@ class MixtureMMSE(GaussianDecoder):
         return weights, mixture.means_, C
 
     def _posterior(self, Y, A, noise):
-        parts = (self.mean_, self.directions_, self.left_, self.means_)
-        Y, A, mu, V, left, means, C, weights = (
-            as_tensor(M, device=self.device)
-            for M in (Y, A, *parts, self.covariances_, self.weights_)
-        )
+        Y, A, mu = map(self._tensor, (Y, A, self.mean_))
+        V, left = map(self._tensor, (self.directions_, self.left_))
+        means, C = map(self._tensor, (self.means_, self.covariances_))
+        weights = self._tensor(self.weights_)
         AV = A @ V.T  # (m, q)
         Q = AV @ C @ AV.T + (A * (left + noise)) @ A.T  # (K, m, m)
         L = safe_cholesky(Q)

@@ -1,17 +1,17 @@
 """Any scikit-learn regressor as a decoder; the networks of the paper."""
 
 import warnings
+from dataclasses import KW_ONLY
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from latentomics.arrays import DTYPES, in_dtype
-from latentomics.base import check_choice, check_whole
-from latentomics.sensing.base import MeasurementDecoder
+from latentomics.arrays import in_dtype
+from latentomics.params import InPrecision, Seeded, parameter
+from latentomics.sensing.base import MeasurementDecoder, check_decoder
 from latentomics.sensing.measurement import OF_NOISE, with_variance
-from latentomics.sensing.stacked import own_decoder
 
 
 def published_network(n_samples, random_state=0):
@@ -37,7 +37,15 @@ def published_network(n_samples, random_state=0):
     )
 
 
-class RegressorDecoder(MeasurementDecoder):
+def _check_regressor(name, value):
+    known = isinstance(value, BaseEstimator) and is_regressor(value)
+    if value is not None and not known:
+        raise ValueError(
+            f"{name} must be a regressor of scikit-learn, or None; got {value!r}"
+        )
+
+
+class RegressorDecoder(MeasurementDecoder, Seeded, InPrecision, dtype="float32"):
     r"""Decode measurements with a scikit-learn regressor.
 
     .. math:: \hat x = f(y) \quad\text{or}\quad \hat x = f(\tilde x), \qquad
@@ -47,19 +55,8 @@ class RegressorDecoder(MeasurementDecoder):
     the noise, as a laboratory would have them; the second form is the stack of the
     paper [1] (book: ``eq-stack``). :class:`MLPDecoder` redraws the noise at each step,
     and :class:`StackedDecoder` uses many noisy copies, which networks benefit from.
-
-    Parameters
-    ----------
-    regressor : estimator, optional
-        Any multi-output regressor; by default :func:`published_network`.
-    decoder : Decoder, optional
-        Anything with ``fit(X)`` and ``decode(Y, A, noise)``; the regressor gets its
-        output instead of the measurements.
-    random_state : int, default=0
-        Seed of the noise and of the default regressor.
-    dtype : {"float64", "float32"}, default="float32"
-        Of the regressor's data, except values so far from 0 that float32 would round
-        their differences away.
+    The regressor's data have the precision `dtype`, except values so far from 0 that
+    float32 would round their differences away.
 
     Attributes
     ----------
@@ -81,11 +78,15 @@ class RegressorDecoder(MeasurementDecoder):
         Compressed Sensing and Machine Learning.
     """
 
-    def __init__(
-        self, regressor=None, *, decoder=None, random_state=0, dtype="float32"
-    ):
-        self.regressor, self.decoder = regressor, decoder
-        self.random_state, self.dtype = random_state, dtype
+    regressor: object = parameter(
+        None, kind="estimator, optional", check=_check_regressor
+    )
+    """Any multi-output regressor; by default :func:`published_network`, seeded by
+    `random_state`."""
+    _: KW_ONLY
+    decoder: object = parameter(None, kind="Decoder, optional", check=check_decoder)
+    """Anything with ``fit(X)`` and ``decode(Y, A, noise)``; the regressor gets its
+    output instead of the measurements."""
 
     def fit(self, X, A, noise=0.0):
         """Fit to profiles `X`, (n_samples, n_features), measured with `A`.
@@ -97,11 +98,9 @@ class RegressorDecoder(MeasurementDecoder):
         noise : float, default=0.0
             Variance of the noise of each gene in each sample.
         """
-        X, A = self._read_checked(X, A, noise)
-        self.A_, self.noise_ = A.copy(), float(noise)
-        self.decoder_ = None
-        if self.decoder is not None:
-            self.decoder_ = own_decoder(self.decoder, None).fit(X)
+        X, A = self._read(X, A, noise)
+        self.A_, self.noise_ = A, float(noise)
+        self.decoder_ = clone(self.decoder).fit(X) if self.decoder else None
         rng = np.random.default_rng([OF_NOISE, self.random_state])
         given = self._given(with_variance(X, noise, rng) @ A.T)
         given, X = in_dtype(given, self.dtype), in_dtype(X, self.dtype)
@@ -114,23 +113,11 @@ class RegressorDecoder(MeasurementDecoder):
             self.regressor_ = clone(model).fit(given, X)
         return self
 
-    def _read_checked(self, X, A, noise):
-        check_whole(at_least=0, random_state=self.random_state)
-        check_choice("dtype", self.dtype, DTYPES)
-        given = self.regressor
-        known = given is None or isinstance(given, BaseEstimator)
-        if not known or (given is not None and not is_regressor(given)):
-            raise ValueError(
-                f"regressor must be a regressor of scikit-learn, or None; got {given!r}"
-            )
-        return self._read(X, A, noise)
-
     def _given(self, Y):
-        if self.decoder_ is not None:
-            Y = self.decoder_.decode(Y, self.A_, self.noise_)
-        return Y
+        if self.decoder_ is None:
+            return Y
+        return self.decoder_.decode(Y, self.A_, self.noise_)
 
     def _decode(self, Y):
         answer = self.regressor_.predict(self._given(Y).astype(self._dtype))
-        answer = np.asarray(answer, dtype="float64")
-        return answer.reshape(len(Y), -1)
+        return np.asarray(answer, dtype="float64").reshape(len(Y), -1)

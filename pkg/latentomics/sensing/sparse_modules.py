@@ -56,7 +56,7 @@ def _descend(gram, target, U, tol, max_sweeps):
     U = U.clone(memory_format=torch.contiguous_format)
     blocks = [slice(i, i + BLOCK) for i in range(0, len(U), BLOCK)]
     blocks = [_Block(gram[i], gram[i, i], target[i], U[i]) for i in blocks]
-    for _ in range(max_sweeps):
+    for _ in range(max_sweeps):  # an inner loop, whose objective costs as much
         before = U.clone()
         for block in blocks:
             block.descend(U)
@@ -85,24 +85,6 @@ class _Block:
 def unexplained(gram, target, energy, U):
     r"""Return :math:`\|x - D^\top u\|^2` of each column, clipped at 0, (n,)."""
     return (energy - (U * (2 * target - gram @ U)).sum(dim=0)).clamp(min=0)
-
-
-def lasso_gap(gram, target, energy, price, U):
-    r"""Return the objective and the duality gap of each column.
-
-    The dual point is the residual, scaled down until its inner product with every atom
-    is at most :math:`\mu`.
-
-    Returns
-    -------
-    objective, gap : tensors of shape (n,)
-    """
-    r = unexplained(gram, target, energy, U)
-    objective = r / 2 + price * U.sum(dim=0)
-    most = (target - gram @ U).amax(dim=0)
-    share = torch.where(most > price, price / most, 1)
-    dual = share * (energy - (target * U).sum(dim=0)) - share.square() * r / 2
-    return objective, objective - dual
 
 
 def bounded_lasso(
@@ -145,6 +127,7 @@ def bounded_lasso(
     search = _Search(most, total(energy), bound, price)
     U = torch.zeros_like(target) if start is None else start.clone()
     going = torch.arange(target.shape[1], device=target.device)
+    # not `iterate`, which warns: if the last price does not meet the bound, it is close
     for _ in range(ROUNDS):
         cost = search.price if shared else search.price[going]
         U[:, going] = nonnegative_lasso(

@@ -1,29 +1,21 @@
 """A variational autoencoder of profiles, and decoding by a search of its codes."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
 from latentomics.arrays import as_numpy, as_tensor, generator, randn
-from latentomics.base import check_whole
-from latentomics.sensing.latent_search import SLOPE, GenerativeDecoder
+from latentomics.params import whole
+from latentomics.sensing.latent_search import GenerativeDecoder
 from latentomics.sensing.linear import safe_cholesky
-from latentomics.sensing.networks import (
-    check_loss,
-    fold_entry,
-    fold_leave,
-    one_pass,
-    respond,
-    restored,
-    start_layers,
-    stored,
-    watched,
-)
+from latentomics.solvers.networks import Network, check_loss, one_pass, watched
 
 LEAST_SD = 1e-3  # floor of a gene's SD, relative to the mean SD, for constant genes
+LEAST_LOG_SD = math.log(LEAST_SD)
 START_SD = 0.5  # initial SD around the generated profile, relative to the gene's own
 
 
@@ -33,6 +25,15 @@ def gaussian_kl(mu, log_var):
     .. math:: \tfrac12 \sum_j \mu_j^2 + s_j^2 - 1 - \log s_j^2
     """
     return (mu.square() + log_var.exp() - 1 - log_var).sum(dim=1) / 2
+
+
+def on_cpu(state):
+    """Return an optimiser's state with its tensors on the CPU, to pickle anywhere."""
+    moments = {
+        place: {name: T.cpu() for name, T in kept.items()}
+        for place, kept in state["state"].items()
+    }
+    return state | {"state": moments}
 
 
 def negative_log_likelihood(X, X_hat, log_sd):
@@ -52,26 +53,6 @@ class VAEDecoder(GenerativeDecoder):
     rising to 1 over the first passes. Measurements are decoded by ``eq-csgm``: the most
     probable code given them, :math:`\sigma^2` and the noise, searched from several
     starts, the first of which is the encoder's output for a rough linear estimate.
-
-    Parameters
-    ----------
-    n_latent : int, default=32
-    hidden : tuple of int, default=(192, 192)
-        Widths of the hidden layers of the generator; the encoder has them reversed.
-    learning_rate : float, default=1e-3
-        Of Adam; in `fit`, it decays to 0 along a cosine.
-    batch_size : int, default=128
-    n_epochs : int, default=150
-        Passes over the samples in `fit`.
-    kl_warm_up : int, default=30
-        Passes, or calls of `partial_fit`, until :math:`\beta = 1`; 0 for no warm-up.
-    prior : float, default=1.0
-        Weight of the squared norm of a code in the search; 1 is that of the model.
-    n_restarts, n_steps : int, default=3, 150
-        Starts and steps of the search.
-    random_state : int, default=0
-    device : {"auto", "cpu", "cuda"}, default="auto"
-    dtype : {"float64", "float32"}, default="float32"
 
     Attributes
     ----------
@@ -98,27 +79,12 @@ class VAEDecoder(GenerativeDecoder):
     [1] Kingma & Welling (2014). ICLR. arXiv:1312.6114.
     """
 
-    def __init__(
-        self,
-        n_latent=32,
-        *,
-        hidden=(192, 192),
-        learning_rate=1e-3,
-        batch_size=128,
-        n_epochs=150,
-        kl_warm_up=30,
-        prior=1.0,
-        n_restarts=3,
-        n_steps=150,
-        random_state=0,
-        device="auto",
-        dtype="float32",
-    ):
-        self.n_latent, self.hidden, self.learning_rate = n_latent, hidden, learning_rate
-        self.batch_size, self.n_epochs = batch_size, n_epochs
-        self.kl_warm_up = kl_warm_up
-        self.prior, self.n_restarts, self.n_steps = prior, n_restarts, n_steps
-        self.random_state, self.device, self.dtype = random_state, device, dtype
+    _: KW_ONLY
+    n_epochs: int = whole(150)
+    """Passes over the samples in `fit`, in which the learning rate decays to 0 along a
+    cosine."""
+    kl_warm_up: int = whole(30, at_least=0)
+    r"""Passes, or calls of `partial_fit`, until :math:`\beta = 1`; 0 for no warm-up."""
 
     def fit(self, X, y=None, *, progress=None):
         """Learn from profiles, (n_samples, n_features).
@@ -126,9 +92,8 @@ class VAEDecoder(GenerativeDecoder):
         `progress` is a callable like ``tqdm.auto.tqdm``, called with an iterable and
         `total`.
         """
-        self._check()
-        X = self._profiles(X, ensure_min_samples=2)
-        run = self._begin(X)
+        X = self._profiles(X, min_samples=2)
+        run = self._resume(self._begin(X))
         cool = torch.optim.lr_scheduler.CosineAnnealingLR(run.move, self.n_epochs)
         for _ in watched(self.n_epochs, progress):
             self._pass(run, X)
@@ -140,10 +105,10 @@ class VAEDecoder(GenerativeDecoder):
 
         The first batch sets the scale of each gene, so it should hold many samples.
         """
-        self._check()
+        self._check_parameters()
         first = not hasattr(self, "generator_")
-        X = self._profiles(X, reset=first, ensure_min_samples=2 if first else 1)
-        run = self._begin(X) if first else self._resume()
+        X = self._profiles(X, reset=first, min_samples=2 if first else 1)
+        run = self._resume(self._begin(X) if first else self._state)
         self._pass(run, X)
         return self._finish(run)
 
@@ -153,63 +118,63 @@ class VAEDecoder(GenerativeDecoder):
         rng = np.random.default_rng(random_state)
         return X + rng.standard_normal(X.shape) * np.sqrt(self.variances_)
 
-    def _check(self):
-        self._check_search()
-        check_whole(n_epochs=self.n_epochs)
-        check_whole(at_least=0, kl_warm_up=self.kl_warm_up)
-
     def _begin(self, X):
-        """Return a new run, and set the scales of the genes."""
+        """Return the start of a run, and set the scales of the genes."""
         self.mean_, self.scale_ = X.mean(axis=0), gene_scale(X)
         draw, g = generator(self.random_state), X.shape[1]
-        encoder = start_layers([g, *self.hidden[::-1], 2 * self.n_latent], draw)
-        layers = start_layers([self.n_latent, *self.hidden, g], draw)
-        log_sd = torch.full((g,), math.log(START_SD))
-        weights = [*encoder, *layers, log_sd]
-        return self._run([as_numpy(M) for M in weights], draw, [])
+        encoder = Network.start([g, *self.hidden[::-1], 2 * self.n_latent], draw)
+        decoder = Network.start([self.n_latent, *self.hidden, g], draw)
+        log_sd = np.full(g, math.log(START_SD), dtype=self.dtype)
+        return Kept(encoder.arrays, decoder.arrays, log_sd, None, draw.get_state(), [])
 
-    def _run(self, arrays, draw, history):
-        where = {"device": self.device, "dtype": self.dtype}
-        weights = [M.requires_grad_() for M in restored(arrays, **where)]
+    def _resume(self, kept):
+        """Return a run resumed from a saved state."""
+        log_sd = self._tensor(kept.log_sd, self.dtype).requires_grad_()
+        encoder, decoder = (
+            self._restored(arrays, self.dtype).learnable(log_sd)
+            for arrays in (kept.encoder, kept.decoder)
+        )
+        weights = [*encoder.weights, *decoder.weights, log_sd]
         move = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
-        return Run(weights, move, draw, history)
-
-    def _resume(self):
-        arrays, moments, seed, history = self._state
-        run = self._run(arrays, generator(0), list(history))
-        run.draw.set_state(seed)
-        run.move.load_state_dict(moments)
-        run.move.param_groups[0]["lr"] = self.learning_rate
-        return run
+        if kept.moments:
+            move.load_state_dict(kept.moments)
+            move.param_groups[0]["lr"] = self.learning_rate
+        draw = generator(0)
+        draw.set_state(kept.seed)
+        return Run(encoder, decoder, log_sd, move, draw, list(kept.history))
 
     def _pass(self, run, X):
         """Train for one pass over all samples, and record the loss."""
-        where = {"device": self.device, "dtype": self.dtype}
-        X = as_tensor((X - self.mean_) / self.scale_, **where)
+        X = self._tensor((X - self.mean_) / self.scale_, self.dtype)
         epoch = len(run.history) + 1
         weight = min(1.0, epoch / max(self.kl_warm_up, 1))
 
         def loss(rows):
-            encoder, layers, log_sd = self._parts(run.weights)
-            return negative_elbo(encoder, layers, log_sd, X[rows], run.draw, weight)
+            log_sd = run.log_sd.clamp(min=LEAST_LOG_SD)
+            return negative_elbo(
+                run.encoder, run.decoder, log_sd, X[rows], run.draw, weight
+            )
 
-        plan = {"batch_size": self.batch_size, "draw": run.draw}
-        mean = one_pass(run.move, run.weights, loss, torch.arange(len(X)), **plan)
+        rows = torch.arange(len(X))
+        mean = one_pass(run.move, loss, rows, self.batch_size, run.draw)
         check_loss(mean, epoch)
         run.history.append({"epoch": epoch, "loss": mean})
 
-    def _parts(self, weights):
-        n = 2 * (len(self.hidden) + 1)
-        return weights[:n], weights[n:-1], weights[-1].clamp(min=math.log(LEAST_SD))
-
     def _finish(self, run):
-        moments = run.move.state_dict()
-        self._state = stored(run.weights), moments, run.draw.get_state(), run.history
+        kept = self._state = Kept(
+            run.encoder.arrays,
+            run.decoder.arrays,
+            as_numpy(run.log_sd),
+            on_cpu(run.move.state_dict()),
+            run.draw.get_state(),
+            run.history,
+        )
         units = [as_tensor(M, device="cpu") for M in (self.mean_, self.scale_)]
-        weights = [M.detach().cpu().double() for M in run.weights]
-        encoder, layers, log_sd = self._parts(weights)
-        self.encoder_ = stored(fold_entry(encoder, *units))
-        self.generator_ = stored(fold_leave(layers, *units))
+        encoder = Network.restored(kept.encoder, device="cpu")
+        decoder = Network.restored(kept.decoder, device="cpu")
+        self.encoder_ = encoder.fold_entry(*units).arrays
+        self.generator_ = decoder.fold_leave(*units).arrays
+        log_sd = as_tensor(kept.log_sd, device="cpu").clamp(min=LEAST_LOG_SD)
         self.variances_ = (as_numpy(log_sd.exp()) * self.scale_) ** 2
         self.history_ = pd.DataFrame(run.history)
         return self
@@ -217,34 +182,44 @@ class VAEDecoder(GenerativeDecoder):
     def _starts(self, Y, A, noise):
         """Replace the first drawn code by that of a rough linear estimate."""
         starts = super()._starts(Y, A, noise)
-        mean, v = (as_tensor(M, device=self.device) for M in (self.mean_, self.scale_))
-        v = v.square()
+        mean, v = self._tensor(self.mean_), self._tensor(self.scale_).square()
         L = safe_cholesky((A * (v + noise)) @ A.T)
         guess = mean + torch.cholesky_solve((Y - A @ mean).T, L).T @ A * v
-        encoder = restored(self.encoder_, device=self.device, dtype="float64")
-        starts[0] = respond(encoder, guess, SLOPE)[:, : self.n_latent]
+        starts[0] = self._restored(self.encoder_)(guess)[:, : self.n_latent]
         return starts
+
+
+class Kept(NamedTuple):
+    """State of a training run, from which it can be resumed."""
+
+    encoder: list  # arrays
+    decoder: list  # arrays
+    log_sd: np.ndarray  # (g,)
+    moments: dict | None  # of Adam; None before the first step
+    seed: torch.Tensor  # state of the generator of draws
+    history: list
 
 
 @dataclass
 class Run:
-    """State of a training run that can be resumed."""
+    """A training run, for profiles in units of `scale_` around `mean_`."""
 
-    weights: list  # encoder, generator, log SD
-    move: torch.optim.Optimizer
+    encoder: Network
+    decoder: Network  # from codes to profiles
+    log_sd: torch.Tensor  # (g,)
+    move: torch.optim.Optimizer  # of the three
     draw: torch.Generator
     history: list
 
 
-def negative_elbo(encoder, layers, log_sd, X, draw, weight=1.0):
+def negative_elbo(encoder, decoder, log_sd, X, draw, weight=1.0):
     """Return the negative objective of ``eq-elbo``, averaged over rows.
 
     One code is drawn per row; `weight` is beta.
     """
-    mu, log_var = respond(encoder, X, SLOPE).chunk(2, dim=1)
+    mu, log_var = encoder(X).chunk(2, dim=1)
     Z = mu + randn(*mu.shape, generator=draw, like=mu) * (log_var / 2).exp()
-    X_hat = respond(layers, Z, SLOPE)
-    misfit = negative_log_likelihood(X, X_hat, log_sd)
+    misfit = negative_log_likelihood(X, decoder(Z), log_sd)
     return (misfit + weight * gaussian_kl(mu, log_var)).mean()
 
 

@@ -1,5 +1,6 @@
 """Part IV: mutational signatures, learned with labels and pseudo-labels."""
 
+from .catalogues import read_catalogue, write_catalogue
 from .channels import (
     CHANNELS,
     align_channels,
@@ -11,7 +12,7 @@ from .channels import (
 from .consensus import consensus
 from .pseudo_label import PseudoLabelNMF
 from .refit import bootstrap_exposures, refit_exposures, unexplained
-from .selection import select
+from .selection import fit_selected, select
 from .semi_supervised import SemiSupervisedNMF
 from .similarity import best_matches, match_columns, similarity
 from .supervised import SupervisedNMF
@@ -26,12 +27,15 @@ __all__ = [
     "bootstrap_exposures",
     "consensus",
     "correct_opportunities",
+    "fit_selected",
     "match_columns",
     "parse_channel",
+    "read_catalogue",
     "refit_exposures",
     "select",
     "similarity",
     "to_profiles",
     "trinucleotide",
     "unexplained",
+    "write_catalogue",
 ]

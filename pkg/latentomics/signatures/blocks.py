@@ -33,6 +33,11 @@ class Problem:
     labelled: torch.Tensor  # (R, N), l: 1 or 0
     unlabelled: float  # u, 0 to 1
 
+    @property
+    def free(self):
+        """Weight of "none of the classes" for each sample, u (1 - l), shape (R, N)."""
+        return self.unlabelled * (1 - self.labelled)
+
     def of(self, runs):
         """Return the problem of some runs."""
         names = ("lam_c", "lam_2", "alive", "Y", "labelled")
@@ -80,19 +85,29 @@ def _surprise(problem, z):
     loss = problem.labelled * (z.logsumexp(dim=1) - (problem.Y * z).sum(dim=1))
     if not problem.unlabelled:
         return loss
-    free = problem.unlabelled * (1 - problem.labelled)
-    return loss + free * _with_dustbin(z).logsumexp(dim=1)
+    return loss + problem.free * _with_dustbin(z).logsumexp(dim=1)
 
 
 def label_slope(problem, state):
     """Return the gradient in z of the bracket without the penalty on W: (R, O, N)."""
-    z = logits(state)
-    slope = problem.labelled[:, None] * (z.softmax(dim=1) - problem.Y)
-    if problem.unlabelled:
-        share = _with_dustbin(z).softmax(dim=1)[:, :-1]
-        free = problem.unlabelled * (1 - problem.labelled)
-        slope = slope + free[:, None] * share
-    return slope
+    P, weight = _class_shares(problem, logits(state))
+    return weight[:, None] * P - problem.labelled[:, None] * problem.Y
+
+
+def _class_shares(problem, z):
+    """Return the probability of each class, (R, O, N), and sample weights, (R, N).
+
+    With the dustbin, unlabelled samples may be in none of the classes.
+    """
+    if not problem.unlabelled:
+        return z.softmax(dim=1), problem.labelled
+    P = torch.where(problem.free[:, None] > 0, _dustbin_shares(z), z.softmax(dim=1))
+    return P, problem.labelled + problem.free
+
+
+def _dustbin_shares(z):
+    """Return the probability of each class beside that of none of them, (R, O, N)."""
+    return _with_dustbin(z).softmax(dim=1)[:, :-1]
 
 
 def step(problem, state, labels=True):
@@ -173,11 +188,7 @@ def _sweep(problem, state, misfit, bend=None, size=0.0):
 
 def _local_bend(problem, state):
     """Return the second derivative of the label term at `state`; see `_sweep`."""
-    z, free = logits(state), problem.unlabelled * (1 - problem.labelled)
-    P, weight = z.softmax(dim=1), problem.labelled
-    if problem.unlabelled:
-        none = _with_dustbin(z).softmax(dim=1)[:, :-1]
-        P, weight = torch.where(free[:, None] > 0, none, P), weight + free
+    P, weight = _class_shares(problem, logits(state))
     weight = (problem.lam_c[:, None] * weight)[:, None]
 
     def bend(change):
@@ -192,7 +203,7 @@ def _safe_bend(problem, state):
     """Return an upper bound on the label term's second derivative; see `_sweep`."""
     W, half = state.W, problem.lam_c[:, None, None] / 2
     known = half * problem.labelled[:, None]
-    both = known + half * problem.unlabelled * (1 - problem.labelled)[:, None]
+    both = known + half * problem.free[:, None]
 
     def bend(change):
         return both * change - known * change.mean(dim=1, keepdim=True)
@@ -230,11 +241,9 @@ def _newton(problem, state):
     z = logits(state)
     bend = _hessian(state.E, z.softmax(dim=1), problem.labelled)
     if problem.unlabelled:
-        free = problem.unlabelled * (1 - problem.labelled)
-        bend = bend + _hessian(state.E, _with_dustbin(z).softmax(dim=1)[:, :-1], free)
-    eye = torch.eye(bend.shape[1]).to(bend)
-    bend = bend + 2 * problem.lam_2[:, None, None] * eye
-    slope = _weights_slope(problem, state).mT.flatten(1)[..., None]
+        bend = bend + _hessian(state.E, _dustbin_shares(z), problem.free)
+    bend = bend + 2 * problem.lam_2[:, None, None] * torch.eye(bend.shape[1]).to(bend)
+    slope = weights_slope(problem, state).mT.flatten(1)[..., None]
     return state.W - _solve(bend, slope).unflatten(1, (-1, state.W.shape[1]))[..., 0].mT
 
 
@@ -249,20 +258,19 @@ def _hessian(E, P, weight):
     return bend
 
 
-def _weights_slope(problem, state):
+def weights_slope(problem, state):
+    """Return the gradient of the bracket in W, shape (R, K, O)."""
     slope = state.E @ label_slope(problem, state).mT
     return slope + 2 * problem.lam_2[:, None, None] * state.W
 
 
 def _bounded(problem, state):
     E, W = state.E, state.W
-    slope = _weights_slope(problem, state)
+    slope = weights_slope(problem, state)
     shared = slope.mean(dim=2, keepdim=True)  # 0 without the dustbin
-    eye = torch.eye(W.shape[1]).to(W)
-    bend = 2 * problem.lam_2[:, None, None] * eye
+    bend = 2 * problem.lam_2[:, None, None] * torch.eye(W.shape[1]).to(W)
     if problem.unlabelled:
-        free = problem.unlabelled * (1 - problem.labelled)
-        bend = bend + 0.5 * (E * free[:, None]) @ E.mT
+        bend = bend + 0.5 * (E * problem.free[:, None]) @ E.mT
         W = W - _solve(bend, shared)
     bend = bend + 0.5 * (E * problem.labelled[:, None]) @ E.mT
     return W - _solve(bend, slope - shared)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from latentomics.data.cells import read_cells
-from latentomics.data.channels import CHANNELS, align_channels, parse_channel
 from latentomics.data.names import as_text
+from latentomics.data.sbs96 import CHANNELS, align_channels, parse_channel
 from latentomics.data.tables import file_name, numbers
 
 FIRST = "MutationType"
@@ -27,7 +27,7 @@ def read_catalogue(path, *, sheet=None):
     path : str or path
         As for :func:`latentomics.data.read_table`. The channels are in the first column
         or the first line, in any order and any notation of
-        :func:`latentomics.signatures.channels.parse_channel`. They may be split over
+        :func:`latentomics.signatures.parse_channel`. They may be split over
         two columns, as in COSMIC: the substitution ("C>A") and the trinucleotide
         ("ACA"), with or without a column of whole channels.
     sheet : str, optional
@@ -67,16 +67,17 @@ def read_catalogue(path, *, sheet=None):
 
 def _one_key(cells):
     """Return a table whose first columns are joined if together they name channels."""
-    keys = [cells.index, *(cells.iloc[:, j] for j in range(min(2, cells.shape[1])))]
-    keys = [[as_text(cell) for cell in key] for key in keys]
-    keys = keys[: next((j for j, k in enumerate(keys) if j and _numeric(k)), len(keys))]
-    whole = [key for key in keys if any(map(_is_channel, key))]
-    pairs = (map(_joined, a, b) for a, b in permutations(keys, 2))
-    pairs = [pair for pair in map(list, pairs) if any(map(_is_channel, pair))]
-    found = next(iter([*whole, *pairs]), None)
-    if found is None:
-        return cells
-    return cells.iloc[:, len(keys) - 1 :].set_axis(found)
+    keys = [[as_text(cell) for cell in cells.index]]
+    for _, column in cells.iloc[:, :2].items():
+        key = [as_text(cell) for cell in column]
+        if _numeric(key):
+            break
+        keys.append(key)
+    joined = [list(map(_joined, a, b)) for a, b in permutations(keys, 2)]
+    for key in [*keys, *joined]:
+        if any(map(_is_channel, key)):
+            return cells.iloc[:, len(keys) - 1 :].set_axis(key)
+    return cells
 
 
 def _numeric(key):
@@ -125,7 +126,7 @@ def _check(table, name):
         i, j = wrong[0]
         got = "nothing" if np.isnan(values[i, j]) else f"{values[i, j]:g}"
         raise ValueError(
-            f"{name} must hold numbers from 0 up; got {got} for sample "
+            f"{name} must hold non-negative numbers; got {got} for sample "
             f"{table.index[i]!r}, channel {table.columns[j]}"
         )
 

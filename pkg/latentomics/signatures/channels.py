@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_choice
-from latentomics.data.channels import (
+from latentomics.checks import check_choice
+from latentomics.data.sbs96 import (
     BASES,
     CHANNELS,
     CLASSES,
@@ -75,7 +75,7 @@ def _read_counts(table, name):
     if len(wrong):
         i, j = wrong[0]
         raise ValueError(
-            f"{name} must hold numbers from 0 up; got {values[i, j]:g} in sample "
+            f"{name} must hold non-negative numbers; got {values[i, j]:g} in sample "
             f"{frame.index[i]!r}, channel {frame.columns[j]!r}"
         )
     return frame

@@ -10,7 +10,6 @@ from latentomics.matrices import (
     as_table,
     check_dense,
     check_finite,
-    names_of,
     read_matrix,
     unmasked,
 )
@@ -71,7 +70,7 @@ def _checked(runs):
     check_finite(runs.reshape(len(runs), -1), "runs")
     if np.isnan(runs).any() or runs.min() < 0 or not runs.any(axis=2).all():
         raise ValueError(
-            "runs must hold signatures: numbers from 0 up, not all of them 0; got "
+            "runs must hold signatures: non-negative numbers, not all of them 0; got "
             f"{np.isnan(runs).sum()} NaN, {(runs < 0).sum()} below 0, "
             f"{(~runs.any(axis=2)).sum()} signatures that are 0"
         )
@@ -82,19 +81,19 @@ def _checked(runs):
 
 def _in_one_order(runs):
     """Return runs as one array, channels in the order of the first named table."""
-    if isinstance(runs, list | tuple):
-        tables, names = [as_table(S, "runs") for S in runs], None
-        for place, S in enumerate(tables):
-            how = {"name": f"runs[{place}]", "by": "an earlier run", "axis": 1}
-            S = aligned(S, names, **how)
-            names = names_of(S, axis=1) if names is None else names
-            named = isinstance(S, pd.DataFrame)
-            tables[place] = read_matrix(S, how["name"], gaps=None) if named else S
-        if len({np.shape(S) for S in tables}) > 1:
-            shapes = [np.shape(S) for S in tables]
-            raise ValueError(f"runs must have one shape; got {shapes}")
-        runs = tables
-    return np.asarray(runs, dtype="float64")
+    if not isinstance(runs, list | tuple):
+        return np.asarray(runs, dtype="float64")
+    tables, names = [as_table(S, "runs") for S in runs], None
+    for place, S in enumerate(tables):
+        if isinstance(S, pd.DataFrame):
+            name = f"runs[{place}]"
+            S = aligned(S, names, name=name, by="an earlier run", axis=1)
+            names = S.columns if names is None else names
+            tables[place] = read_matrix(S, name, gaps=None)
+    shapes = [np.shape(S) for S in tables]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"runs must have one shape; got {shapes}")
+    return np.asarray(tables, dtype="float64")
 
 
 def _partition(runs, first):
@@ -113,8 +112,7 @@ def _partition(runs, first):
 
 def _matched(centroids, S):
     """Return the centroid matched to each signature, one to one."""
-    rows, columns = linear_sum_assignment(cosine(S, centroids), maximize=True)
-    return columns[np.argsort(rows, kind="stable")]
+    return linear_sum_assignment(cosine(S, centroids), maximize=True)[1]
 
 
 def _silhouettes(runs, labels):

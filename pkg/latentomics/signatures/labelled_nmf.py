@@ -1,37 +1,92 @@
 """Base class of the estimators of part IV: profiles and labels in, classes out."""
 
 import warnings
+from dataclasses import KW_ONLY
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from scipy.special import softmax
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from latentomics.arrays import DTYPES, as_numpy
-from latentomics.base import (
-    check_choice,
-    check_not_negative,
-    check_positive,
-    check_whole,
-    read_features,
+from latentomics.arrays import as_numpy
+from latentomics.base import check_no_negative, read_features
+from latentomics.matrices import aligned_like, as_table, first, names_of, read_matrix
+from latentomics.params import (
+    InPrecision,
+    Iterative,
+    OnDevice,
+    Seeded,
+    not_negative,
+    one_of,
+    positive,
+    whole,
 )
-from latentomics.matrices import aligned, as_table, first, names_of, read_matrix
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
 from latentomics.signatures.labels import labels_of, read_labels
 from latentomics.signatures.published_updates import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
-from latentomics.signatures.runs import Setting, part, settle, start_runs, warm_up
+from latentomics.signatures.runs import settle
+from latentomics.signatures.together import fit_together
 
 EXACT = 2.0**40  # larger numbers are not taken for counts
 OUTSIDE = 0.1  # largest unexplained share without a warning
 
 
-class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
-    """Base: subclasses choose the samples, and the steps after the runs settle."""
+class LabelledNMF(
+    TransformerMixin, ClassifierMixin, Iterative, Seeded, OnDevice, InPrecision
+):
+    """Base: subclasses choose the samples, and the steps after the runs settle.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    components_ : ndarray of shape (n_components, n_features)
+        The consensus signatures; rows sum to 1.
+    weights_ : ndarray of shape (n_components, n_classes)
+        W, in nats per unit of exposure.
+    stability_ : float
+        Mean silhouette of the signatures of all runs, by cosine; 1 = all agree.
+    signature_stability_ : ndarray of shape (n_components,)
+    unexplained_ : float
+        That of the labelled samples, see :func:`unexplained`; NaN without counts.
+    run_components_ : ndarray of shape (n_runs, n_components, n_features)
+    runs_ : DataFrame
+        One row per run: `loss`, `n_iter`, `settled`.
+    history_ : DataFrame
+        `run`, `iteration`, `phase`, `loss` at each look.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: if `X` is not a matrix of finite, non-negative numbers with a mutation
+        in every row, `y` has fewer than two classes, or a parameter is out of range.
+    """
+
+    n_components: int = whole(7)
+    """K, number of signatures."""
+    _: KW_ONLY
+    lam_c: float = not_negative(0.1)
+    r""":math:`\lambda_c`, in squared shares of a profile per nat."""
+    lam_2: float = positive(1e-3)
+    r""":math:`\lambda_2`, in nats per squared unit of W."""
+    n_runs: int = whole(10)
+    """Number of random starts."""
+    update: str = one_of(UPDATES, "mm")
+    """With "mm" the loss falls at every step (book: ``eq-bohning``); "split" is slower,
+    and it may rise; "paper" is the update of [1], rescaled, and may not converge."""
+    warm_up: int = whole(50, at_least=0)
+    """Initial iterations without labels."""
+    tol: float = not_negative(1e-4)
+    """A run has settled once the relative change of its loss over ten iterations is
+    below this, twice in a row."""
+    max_iter: int = whole(800)
+    """Largest number of iterations after the warm-up, and after each round of
+    pseudo-labels."""
 
     unlabelled_weight = 0.0
     later = ()  # parameters without effect until the runs have settled
@@ -65,8 +120,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Continue after the runs have settled; nothing to do by default."""
 
     def _settle(self, runs, which, phase):
-        how = {"tol": self.tol, "max_iter": self.max_iter}
-        settle(runs, list(which), phase=phase, update=UPDATES[self.update], **how)
+        tol, max_iter, update = self.tol, self.max_iter, UPDATES[self.update]
+        settle(runs, which, phase=phase, tol=tol, max_iter=max_iter, update=update)
 
     def _used(self, codes):
         """Return which samples are factorised; by default all."""
@@ -86,6 +141,15 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """Return the exposures of samples to the signatures, (n, n_components)."""
         return refit_exposures(self._read_new(X), self.components_)
 
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of `transform`: "signature 1" and so on.
+
+        `input_features` is accepted as scikit-learn expects, and ignored.
+        """
+        check_is_fitted(self)
+        numbers = range(1, len(self.components_) + 1)
+        return np.array([f"signature {k}" for k in numbers], dtype=object)
+
     def predict_proba(self, X):
         """Return the probability of each class, (n, n_classes).
 
@@ -94,9 +158,8 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         """
         profiles = self._read_new(X)
         self._look_outside(X, profiles)
-        z = refit_exposures(profiles, self.components_) @ self.weights_
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        return p / p.sum(axis=1, keepdims=True)
+        E = refit_exposures(profiles, self.components_)
+        return softmax(E @ self.weights_, axis=1)
 
     def predict(self, X):
         """Return the most probable class of each sample."""
@@ -114,17 +177,12 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         sample_weight : array or Series of shape (n_samples,), optional
             Matched to `X` by name.
         """
+        check_is_fitted(self)
         X = as_table(X)
         y, free = labels_of(y, len(X), names_of(X))
-        if sample_weight is not None:
-            sample_weight = aligned(
-                as_table(sample_weight, "sample_weight"),
-                names_of(X),
-                name="sample_weight",
-                by="X",
-            )
-            sample_weight = np.asarray(sample_weight)[~free]
-        return accuracy_score(y, self.predict(X)[~free], sample_weight=sample_weight)
+        weight = aligned_like(sample_weight, X, name="sample_weight", axes=[0])
+        weight = None if weight is None else np.asarray(weight)[~free]
+        return accuracy_score(y, self.predict(X)[~free], sample_weight=weight)
 
     def _look_outside(self, X, profiles):
         found, usual = self._unexplained(X, profiles), self.unexplained_
@@ -134,7 +192,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         beside = f", and {max(usual, 0):.0%} of the labelled ones" * (usual == usual)
         warnings.warn(
             f"the signatures leave {found:.0%} of these profiles unexplained{beside}: "
-            "the samples hold processes that the signatures do not have, and classes "
+            "the samples contain processes missing from the signatures, and classes "
             "may be wrong",
             UserWarning,
             stacklevel=3,
@@ -152,15 +210,6 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
     def n_iter_(self):
         """Iterations of the longest run, for scikit-learn."""
         return int(self.runs_["n_iter"].max())
-
-    def _check_parameters(self):
-        check_whole(n_components=self.n_components, n_runs=self.n_runs)
-        check_whole(max_iter=self.max_iter)
-        check_whole(at_least=0, warm_up=self.warm_up, random_state=self.random_state)
-        check_not_negative(lam_c=self.lam_c, tol=self.tol)
-        check_positive(lam_2=self.lam_2)
-        check_choice("update", self.update, UPDATES)
-        check_choice("dtype", self.dtype, DTYPES)
 
     def _read(self, X, y):
         """Check `X` and `y`; return profiles and class codes."""
@@ -183,13 +232,7 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
     def _profiles(self, X, reset):
         """Return rows that sum to 1."""
         X = read_features(self, X, reset=reset, any_order=True)
-        below = np.argwhere(X < 0)
-        if len(below):
-            row, column = (int(i) for i in below[0])
-            raise ValueError(
-                "Negative values in data passed to X: it must hold counts or shares "
-                f"from 0 up; got {X[row, column]} in row {row}, column {column}"
-            )
+        check_no_negative(X, "counts or shares")
         most = X.max(axis=1, keepdims=True)
         empty = np.flatnonzero(most == 0)
         if len(empty):
@@ -207,49 +250,6 @@ class LabelledNMF(TransformerMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
         return tags
-
-
-def fit_together(models, X, y):
-    """Fit models that differ in their :class:`Setting`, all runs at once.
-
-    They may also differ in their `later` parameters: models that differ in nothing
-    else share their runs until these have settled.
-
-    Returns
-    -------
-    list
-        The models.
-    """
-    for model in models:
-        model._check_parameters()
-        profiles, codes = model._read(X, y)
-    first_, used = models[0], models[0]._used(codes)
-    wanted = [_setting(model) for model in models]
-    settings = list(dict.fromkeys(wanted))
-    runs = start_runs(
-        profiles[used],
-        (np.arange(len(first_.classes_))[:, None] == codes[used]).astype(float),
-        codes[used] >= 0,
-        settings,
-        n_runs=first_.n_runs,
-        unlabelled=first_.unlabelled_weight,
-        seed=first_.random_state,
-        device=first_.device,
-        dtype=first_.dtype,
-    )
-    warm_up(runs, first_.warm_up, first_.n_runs)
-    first_._settle(runs, range(len(settings) * first_.n_runs), phase=0)
-    raw = read_matrix(X)[codes >= 0]
-    for setting, model in zip(wanted, models, strict=True):
-        model._finish(profiles, codes, part(runs, settings.index(setting), model))
-        model.unexplained_ = model._unexplained(raw, profiles[codes >= 0])
-    return models
-
-
-def _setting(model):
-    """Return what the runs of a model depend on; at lam_c = 0 not on lam_2."""
-    unseen = not model.lam_c and not model.later
-    return Setting(model.n_components, model.lam_c, 1.0 if unseen else model.lam_2)
 
 
 def class_weights(E, codes, n_classes, lam_2):

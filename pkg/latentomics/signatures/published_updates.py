@@ -12,6 +12,7 @@ from latentomics.signatures.blocks import (
     step,
     update_signatures,
     update_weights,
+    weights_slope,
 )
 
 LEARNING_RATE = 5e-3  # of W
@@ -33,7 +34,7 @@ def split_step(problem, state):
     known = problem.labelled[:, None]
     above, below = state.W.clamp(min=0), (-state.W).clamp(min=0)
     lam = problem.lam_c[:, None, None] / 2
-    up = E_target(problem, S) + lam * (above @ (known * Y) + below @ (known * P))
+    up = S @ problem.X.T + lam * (above @ (known * Y) + below @ (known * P))
     down = (S @ S.mT) @ E + lam * (above @ (known * P) + below @ (known * Y))
     state = replace(state, E=E * up / down.clamp(min=FLOOR))
     return replace(state, W=update_weights(problem, state))
@@ -48,32 +49,14 @@ def literal_step(problem, state):
     The label term in the update of E is in the numerator, where it can make an entry
     negative; such an entry is set to almost 0, and multiplication keeps it there.
     """
-    S, E = _multiplied(problem, state)
-    push = problem.lam_c[:, None, None] / 2 * (state.W @ label_slope(problem, state))
-    E = E * (E_target(problem, S) - push) / ((S @ S.mT) @ E).clamp(min=FLOOR)
-    return _on_simplex(problem, State(S, E.clamp(min=FLOOR), state.W))
-
-
-def E_target(problem, S):
-    """Return ``S X'``, (R, K, N)."""
-    return S @ problem.X.T
-
-
-def _multiplied(problem, state):
-    """Return S after the multiplicative update of Lee & Seung, and E unchanged."""
-    E, S = state.E, state.S
-    down = (E @ E.mT) @ S
-    return S * (E @ problem.X) / down.clamp(min=FLOOR), E
-
-
-def _on_simplex(problem, state):
-    """Scale signatures to sum to 1, with E S unchanged; take a gradient step in W."""
-    size = state.S.sum(dim=2, keepdim=True).clamp(min=FLOOR)
-    state = State(state.S / size, state.E * size, state.W / size)
-    state = replace(state, E=state.E * problem.alive[..., None])
-    slope = state.E @ label_slope(problem, state).mT
-    slope = slope + 2 * problem.lam_2[:, None, None] * state.W
-    return replace(state, W=state.W - LEARNING_RATE * slope)
+    S, E, W = state.S, state.E, state.W
+    push = problem.lam_c[:, None, None] / 2 * (W @ label_slope(problem, state))
+    S = S * (E @ problem.X) / ((E @ E.mT) @ S).clamp(min=FLOOR)  # Lee & Seung
+    E = E * (S @ problem.X.T - push) / ((S @ S.mT) @ E).clamp(min=FLOOR)
+    size = S.sum(dim=2, keepdim=True).clamp(min=FLOOR)
+    E = E.clamp(min=FLOOR) * size * problem.alive[..., None]
+    state = State(S / size, E, W / size)  # S on the simplex, the same E S
+    return replace(state, W=state.W - LEARNING_RATE * weights_slope(problem, state))
 
 
 UPDATES = {"mm": step, "split": split_step, "paper": literal_step}

@@ -3,9 +3,10 @@
 import numpy as np
 
 from latentomics.arrays import as_numpy, as_tensor
-from latentomics.base import MOST_WHOLE, check_whole
+from latentomics.base import MOST_WHOLE
+from latentomics.checks import check_share, check_whole
 from latentomics.linalg.nnls import nnls
-from latentomics.matrices import aligned, as_table, names_of, read_matrix
+from latentomics.matrices import aligned_like, read_matrix
 
 
 def refit_exposures(X, signatures):
@@ -30,16 +31,13 @@ def refit_exposures(X, signatures):
     ValueError
         If either is not a matrix of finite numbers, or their channels differ.
     """
-    X = as_table(X)
-    S = _signatures(signatures, names_of(X, axis=1))
-    X = read_matrix(X)
+    S, X = _signatures(signatures, X, "X"), read_matrix(X)
     if X.shape[1] != S.shape[1]:
         raise ValueError(
             f"X and signatures must have the same channels; got {X.shape[1]} "
             f"and {S.shape[1]}"
         )
-    where = {"device": "cpu", "dtype": "float64"}
-    return as_numpy(nnls(as_tensor(X, **where), as_tensor(S, **where)))
+    return as_numpy(nnls(as_tensor(X, device="cpu"), as_tensor(S, device="cpu")))
 
 
 def unexplained(counts, signatures):
@@ -71,13 +69,13 @@ def unexplained(counts, signatures):
         are 2**63 or more in a sample, or no sample has two mutations.
     """
     counts, signatures = _named(counts, signatures)
-    total = counts.sum(axis=1, keepdims=True)
-    counts, total = counts[total[:, 0] > 1], total[total > 1][:, None]
+    counts = counts[counts.sum(axis=1) > 1]
     if not len(counts):
         raise ValueError("counts must have a sample with two mutations; got none")
-    X = counts / total
+    total = counts.sum(axis=1)
+    X = counts / total[:, None]
     square = (X**2).sum(axis=1)
-    chance = (1 - square) / (total[:, 0] - 1)
+    chance = (1 - square) / (total - 1)
     left = (X - refit_exposures(X, signatures) @ signatures) ** 2
     return float((left.sum(axis=1) - chance).sum() / (square - chance).sum())
 
@@ -113,8 +111,7 @@ def bootstrap_exposures(
     """
     check_whole(n_resamples=n_resamples)
     check_whole(at_least=0, random_state=random_state)
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1; got {level!r}")
+    check_share("level", level, above=0, below=1)
     counts, signatures = _named(counts, signatures)
     rng = np.random.default_rng(random_state)
     total = counts.sum(axis=1)
@@ -128,11 +125,9 @@ def bootstrap_exposures(
 
 def _named(counts, signatures):
     """Return counts and signatures as arrays, channels in the order of `counts`."""
-    counts = as_table(counts, "counts")
-    S = _signatures(signatures, names_of(counts, axis=1), "counts")
-    counts = read_matrix(counts, "counts")
+    S, counts = _signatures(signatures, counts, "counts"), read_matrix(counts, "counts")
     if (counts < 0).any() or (counts != counts.round()).any():
-        raise ValueError("counts must be whole numbers from 0 up; got others")
+        raise ValueError("counts must be non-negative whole numbers; got others")
     most = counts.sum(axis=1).max()
     if not most < MOST_WHOLE:
         raise ValueError(
@@ -141,7 +136,7 @@ def _named(counts, signatures):
     return counts, S
 
 
-def _signatures(S, channels, by="X"):
-    S = as_table(S, "signatures")
-    S = aligned(S, channels, name="signatures", by=by, axis=1)
+def _signatures(signatures, table, name):
+    """Return signatures as an array, channels in the order of another table."""
+    S = aligned_like(signatures, table, name="signatures", by=name, axes=[1])
     return read_matrix(S, "signatures")

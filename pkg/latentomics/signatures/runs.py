@@ -1,15 +1,26 @@
 """Many runs of a labelled NMF side by side, each until it settles."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor
+from latentomics.arrays import as_numpy, as_tensor
 from latentomics.signatures.blocks import Problem, State, logits, losses, step
 
 LOOK_EVERY = 10  # iterations
 SETTLED_LOOKS = 2  # in a row
+
+
+class Look(NamedTuple):
+    """The loss of a run at one of its looks."""
+
+    run: int
+    iteration: int  # since the warm-up
+    phase: int  # 0 until the first pseudo-labels
+    loss: float
 
 
 @dataclass
@@ -21,26 +32,22 @@ class Runs:
     state : State
     problem : Problem
         With the pseudo-labels given so far.
-    history : dict of str to list
-        `run`, `iteration`, `phase` (0 until the first pseudo-labels) and `loss`, one
-        entry for each look at each run.
     n_iter : ndarray of int of shape (R,)
         Iterations after the warm-up.
     settled : ndarray of bool of shape (R,)
         False where a phase reached `max_iter` first, or the loss rose.
+    history : list of Look
+        One for each look at each run.
     """
 
     state: State
     problem: Problem
-    history: dict = field(
-        default_factory=lambda: {"run": [], "iteration": [], "phase": [], "loss": []}
-    )
-    n_iter: np.ndarray = None
-    settled: np.ndarray = None
+    n_iter: np.ndarray
+    settled: np.ndarray
+    history: list[Look] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """The parameters in which runs of one batch may differ: one point of a grid."""
 
     n_components: int
@@ -62,39 +69,33 @@ def start_runs(X, Y, labelled, settings, *, n_runs, unlabelled, seed, device, dt
     labelled : bool ndarray of shape (N,)
     settings : list of Setting
     """
-    where = {"device": device, "dtype": dtype}
-    widest = max(s.n_components for s in settings)
-    drawn = [_start(len(X), X.shape[1], widest, s, seed, n_runs) for s in settings]
-    S, E, alive = (np.concatenate(part) for part in zip(*drawn, strict=True))
-    each = np.repeat(np.arange(len(settings)), n_runs)
+    each = [setting for setting in settings for _ in range(n_runs)]
+    sizes = np.array([setting.n_components for setting in each])
+    S, E = _draw_starts(sizes, n_runs, seed, *X.shape)
+    tensor = partial(as_tensor, device=device, dtype=dtype)
     problem = Problem(
-        as_tensor(X, **where),
-        as_tensor([settings[i].lam_c for i in each], **where),
-        as_tensor([settings[i].lam_2 for i in each], **where),
-        as_tensor(alive, **where),
-        as_tensor(np.broadcast_to(Y, (len(each), *Y.shape)), **where),
-        as_mask(np.broadcast_to(labelled, (len(each), len(X))), device=device),
-        unlabelled,
+        X=tensor(X),
+        lam_c=tensor([setting.lam_c for setting in each]),
+        lam_2=tensor([setting.lam_2 for setting in each]),
+        alive=tensor(np.arange(sizes.max()) < sizes[:, None]),
+        Y=tensor(np.broadcast_to(Y, (len(each), *Y.shape))),
+        labelled=tensor(np.broadcast_to(labelled, (len(each), len(X)))),
+        unlabelled=unlabelled,
     )
-    problem.labelled = problem.labelled.to(problem.X)
-    W = problem.X.new_zeros(len(each), widest, len(Y))
-    state = State(as_tensor(S, **where), as_tensor(E, **where), W)
-    runs = Runs(state, problem)
-    runs.n_iter = np.zeros(len(each), dtype=int)
-    runs.settled = np.ones(len(each), dtype=bool)
-    return runs
+    W = problem.X.new_zeros(len(each), sizes.max(), len(Y))
+    n_iter, settled = np.zeros(len(each), dtype=int), np.ones(len(each), dtype=bool)
+    return Runs(State(tensor(S), tensor(E), W), problem, n_iter, settled)
 
 
-def _start(n, n_channels, widest, setting, seed, n_runs):
+def _draw_starts(sizes, n_runs, seed, n, n_channels):
     """Draw signatures on the simplex, and exposures that sum to about 1."""
-    K = setting.n_components
-    S = np.full((n_runs, widest, n_channels), 1 / n_channels)
-    E = np.zeros((n_runs, widest, n))
-    for run in range(n_runs):
-        rng = np.random.default_rng([seed, run])
+    S = np.full((len(sizes), sizes.max(), n_channels), 1 / n_channels)
+    E = np.zeros((len(sizes), sizes.max(), n))
+    for run, K in enumerate(sizes):
+        rng = np.random.default_rng([seed, run % n_runs])
         S[run, :K] = rng.dirichlet(np.ones(n_channels), K)
         E[run, :K] = rng.uniform(0, 2 / K, (K, n))
-    return S, E, np.repeat(np.arange(widest)[None] < K, n_runs, axis=0)
+    return S, E
 
 
 def warm_up(runs, n_iter, n_runs=None):
@@ -120,6 +121,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
     A run has settled once the relative change of its loss is below `tol` at two looks
     in a row, ten iterations apart.
     """
+    # Not `iterate`: each run of the batch stops, and is recorded, on its own
     which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
     loss = losses(problem, state)
@@ -135,14 +137,13 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
         change = (loss - before) / loss.abs().clamp(min=torch.finfo(loss.dtype).tiny)
         rose = rose | (loss - before > rounding(problem, loss))
         calm = torch.where(change.abs() < tol, calm + 1, 0)
-        ends = (calm >= SETTLED_LOOKS) | (n_iter == max_iter)
+        at_rest = calm >= SETTLED_LOOKS
+        ends = at_rest | (n_iter == max_iter)
         if ends.any():
             here = as_numpy(which[ends])
             runs.state.put(which[ends], state.of(ends))
             runs.n_iter[here] += n_iter
-            runs.settled[here] &= as_numpy((calm >= SETTLED_LOOKS) & ~rose)[
-                as_numpy(ends)
-            ]
+            runs.settled[here] &= as_numpy((at_rest & ~rose)[ends])
             which, loss, calm, rose = (v[~ends] for v in (which, loss, calm, rose))
             problem, state = problem.of(~ends), state.of(~ends)
             if not len(which):
@@ -156,11 +157,9 @@ def rounding(problem, loss):
 
 
 def _record(runs, which, n_iter, phase, loss):
-    here = as_numpy(which)
-    runs.history["run"] += here.tolist()
-    runs.history["iteration"] += (runs.n_iter[here] + n_iter).tolist()
-    runs.history["phase"] += [phase] * len(here)
-    runs.history["loss"] += as_numpy(loss).tolist()
+    for run, value in zip(as_numpy(which), as_numpy(loss), strict=True):
+        at = int(runs.n_iter[run]) + n_iter
+        runs.history.append(Look(int(run), at, phase, float(value)))
 
 
 def _check_finite(loss, n_iter):
@@ -173,22 +172,20 @@ def _check_finite(loss, n_iter):
 
 def part(runs, place, model):
     """Return a copy of a model's runs, without padded signatures."""
-    here, K = (
-        slice(place * model.n_runs, (place + 1) * model.n_runs),
-        model.n_components,
-    )
+    K, first = model.n_components, place * model.n_runs
+    here = slice(first, first + model.n_runs)
     problem, state = runs.problem.of(here), runs.state.of(here)
-    problem = replace(problem, alive=problem.alive[:, :K])
-    kept = (state.S[:, :K], state.E[:, :K], state.W[:, :K])
-    state = State(*(block.clone() for block in kept))
-    mine = [here.start <= run < here.stop for run in runs.history["run"]]
-    history = {
-        name: [v for v, m in zip(values, mine, strict=True) if m]
-        for name, values in runs.history.items()
-    }
-    history["run"] = [run - here.start for run in history["run"]]
-    facts = runs.n_iter[here].copy(), runs.settled[here].copy()
-    return Runs(state, problem, history, *facts)
+    return Runs(
+        State(state.S[:, :K].clone(), state.E[:, :K].clone(), state.W[:, :K].clone()),
+        replace(problem, alive=problem.alive[:, :K]),
+        runs.n_iter[here].copy(),
+        runs.settled[here].copy(),
+        [
+            look._replace(run=look.run - first)
+            for look in runs.history
+            if first <= look.run < here.stop
+        ],
+    )
 
 
 def probabilities(runs):
@@ -198,10 +195,6 @@ def probabilities(runs):
 
 def give_labels(runs, Y, labelled):
     """Replace the labels of all runs, arrays (R, O, N) and (R, N)."""
-    where = {"device": runs.problem.X.device.type}
-    dtype = str(runs.problem.X.dtype).removeprefix("torch.")
-    runs.problem = replace(
-        runs.problem,
-        Y=as_tensor(Y, dtype=dtype, **where),
-        labelled=as_tensor(labelled, dtype=dtype, **where),
-    )
+    X = runs.problem.X
+    Y, labelled = (as_tensor(M, device=X.device.type).to(X) for M in (Y, labelled))
+    runs.problem = replace(runs.problem, Y=Y, labelled=labelled)

@@ -10,17 +10,17 @@ from sklearn.base import clone
 from sklearn.metrics import f1_score, log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_choice, check_whole
+from latentomics.checks import check_choice, check_whole, grid_points
 from latentomics.matrices import aligned_like, as_labels, first, read_matrix
 from latentomics.metrics.choice import first_near_best, reaches
-from latentomics.signatures.grid import read_grid, together
-from latentomics.signatures.labelled_nmf import fit_together
 from latentomics.signatures.labels import UNLABELLED
+from latentomics.signatures.together import SHARED, fit_together, together
 
 CRITERIA = ("lines", "pool")
 UNKNOWN = 1e300  # stands for a missing error, and ranks last
 SLACK = 0.05  # macro F1 on lines that the criterion "pool" may give up
-# the paper's except for lam_2, which stops there at .01: still overconfident
+# the paper's values, except lam_2: the paper stops at .01, where predictions are
+# still overconfident
 GRID = {
     "n_components": (5, 6, 7),
     "lam_c": (0.001, 0.1, 0.25, 0.5),
@@ -75,10 +75,7 @@ class Selection:
             left = np.flatnonzero(kind).tolist()
             while left:
                 order.append(left.pop(first_near_best(errors[left])))
-        columns = [table[name].iloc[order].tolist() for name in self.params]
-        return [
-            dict(zip(self.params, v, strict=True)) for v in zip(*columns, strict=True)
-        ]
+        return table[list(self.params)].iloc[order].to_dict("records")
 
 
 def fit_selected(selection, estimator, X, y):
@@ -142,7 +139,7 @@ def select(
     estimator : labelled NMF
     X, y
         As in its `fit`.
-    grid : dict of str to sequence, optional
+    grid : dict or list of dict, optional
         Values of `n_components`, `lam_c`, `lam_2`, or of parameters in the
         estimator's `later`, such as `threshold`; by default ``GRID``, the paper's
         except for larger `lam_2`.
@@ -169,7 +166,8 @@ def select(
     if not isinstance(min_stability, Real) or np.isnan(min_stability):
         raise ValueError(f"min_stability must be a number; got {min_stability!r}")
     check_choice("criterion", criterion, CRITERIA)
-    points = read_grid(estimator, GRID if grid is None else grid)
+    allowed = (*SHARED, *estimator.later)
+    points = _completed(grid_points(GRID if grid is None else grid, allowed), estimator)
     groups = aligned_like(groups, X, name="groups", axes=[0])
     X, y = _read(estimator, points, X, y)
     if criterion == "pool" and (y != UNLABELLED).all():
@@ -181,10 +179,15 @@ def select(
         rows += _scored(estimator, some, X, y, held)
     names = list(points[0])
     table = pd.DataFrame(rows).groupby(names, sort=False).mean().reset_index()
-    table["front"] = pareto_front(
-        np.column_stack([-table["log_loss"], table["stability"]])
-    )
+    table["front"] = pareto_front(table[["log_loss", "stability"]] * [-1, 1])
     return Selection(table, dict.fromkeys(names)).by(criterion, min_stability)
+
+
+def _completed(points, estimator):
+    """Return points that all have the same names, the estimator's values where none."""
+    names = dict.fromkeys(name for point in points for name in point)
+    usual = {name: getattr(estimator, name) for name in names}
+    return [usual | point for point in points]
 
 
 def _read(estimator, points, X, y):
@@ -235,8 +238,8 @@ def _groups(groups, y, known, n_splits):
     n_groups = len(set(groups[known]))
     if least < 2 or n_groups < n_splits:
         raise ValueError(
-            "groups must be at least 2 of each class, and as many of labelled samples "
-            f"as n_splits, {n_splits}; got {least} and {n_groups}"
+            "groups must hold at least 2 groups of each class, and n_splits, "
+            f"{n_splits}, of labelled samples; got {least} and {n_groups}"
         )
     return groups
 

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.signatures.channels import align_channels, to_profiles
 from latentomics.signatures.consensus import cosine
 

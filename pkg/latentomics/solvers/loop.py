@@ -3,12 +3,12 @@
 import math
 import warnings
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from latentomics.arrays import binary_size
+from latentomics.checks import check_not_negative, check_whole
 
 
 @dataclass
@@ -67,11 +67,8 @@ def iterate(
     FloatingPointError
         If the objective stops being a finite number.
     """
-    for name, value in {"max_iter": max_iter, "look_every": look_every}.items():
-        if not isinstance(value, Integral) or value is True or value < 1:
-            raise ValueError(f"{name} must be a whole number from 1 up; got {value!r}")
-    if not isinstance(tol, Real) or tol is True or not 0 <= tol < math.inf:
-        raise ValueError(f"tol must be a number from 0 up; got {tol!r}")
+    check_whole(max_iter=max_iter, look_every=look_every)
+    check_not_negative(tol=tol)
     trace = Trace()
     for n_iter in range(1, max_iter + 1):
         previous, state = state, step(state)

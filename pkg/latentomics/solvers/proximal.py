@@ -1,18 +1,38 @@
 """Accelerated proximal gradient, for a smooth loss plus one prox."""
 
+from typing import NamedTuple
+
 import torch
 
-from latentomics.solvers.loop import iterate
+from latentomics.solvers.loop import iterate, relative_change
 
 
-def proximal_gradient(slope, prox, start, objective, *, tol, max_iter):
-    r"""Minimise a loss whose gradient is 1-Lipschitz plus a simple penalty.
+class State(NamedTuple):
+    """Where the method stands."""
+
+    Z: torch.Tensor  # the variable
+    Y: torch.Tensor  # of the same shape, extrapolated
+    t: torch.Tensor  # (), of the momentum
+
+
+def proximal_gradient(
+    slope,
+    prox,
+    start,
+    objective,
+    *,
+    tol,
+    max_iter,
+    lipschitz=1.0,
+    gap=relative_change,
+):
+    r"""Minimise a loss whose gradient is L-Lipschitz plus a simple penalty.
 
     One step of the method of [1] from the extrapolated point Y (book:
     ``eq-fista``):
 
     .. math::
-        Z^+ = \mathrm{prox}(Y - \nabla f(Y)), \qquad
+        Z^+ = \mathrm{prox}\big(Y - \tfrac1L \nabla f(Y)\big), \qquad
         Y^+ = Z^+ + \frac{t - 1}{t^+} (Z^+ - Z)
 
     The momentum is dropped whenever it points uphill (the gradient test of [2]), so the
@@ -23,12 +43,16 @@ def proximal_gradient(slope, prox, start, objective, *, tol, max_iter):
     slope : callable
         Y -> gradient of the loss, same shape.
     prox : callable
-        Proximal operator of the penalty for a unit step.
+        Proximal operator of the penalty for a step of 1 / L.
     start : tensor
     objective : callable
         Z -> loss plus penalty.
     tol, max_iter
-        As in :func:`iterate`; the gap is the relative change of Z.
+        As in :func:`iterate`.
+    lipschitz : float or tensor, default=1.0
+        L.
+    gap : callable, default=relative_change
+        (Z, previous Z) -> distance from convergence, without units.
 
     Returns
     -------
@@ -42,14 +66,19 @@ def proximal_gradient(slope, prox, start, objective, *, tol, max_iter):
 
     def step(state):
         Z, Y, t = state
-        Z_next = prox(Y - slope(Y))
+        Z_next = prox(Y - slope(Y) / lipschitz)
         uphill = ((Y - Z_next) * (Z_next - Z)).sum() > 0
         t = torch.where(uphill, torch.ones_like(t), t)
         t_next = (1 + (1 + 4 * t.square()).sqrt()) / 2
-        return Z_next, Z_next + (t - 1) / t_next * (Z_next - Z), t_next
+        return State(Z_next, Z_next + (t - 1) / t_next * (Z_next - Z), t_next)
 
-    state = start, start, torch.ones((), dtype=start.dtype, device=start.device)
-    (Z, _, _), trace = iterate(
-        step, state, lambda state: objective(state[0]), tol=tol, max_iter=max_iter
+    one = torch.ones((), dtype=start.dtype, device=start.device)
+    state, trace = iterate(
+        step,
+        State(start, start, one),
+        lambda state: objective(state.Z),
+        tol=tol,
+        max_iter=max_iter,
+        gap=lambda state, previous: gap(state.Z, previous.Z),
     )
-    return Z, trace
+    return state.Z, trace

@@ -1,12 +1,12 @@
 """Sparse codes in a dictionary by greedy pursuit, for all samples at once."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 import torch
 
 from latentomics.arrays import as_numpy, as_tensor
+from latentomics.checks import check_choice, check_whole
 from latentomics.matrices import aligned, as_table, names_of, read_matrix
 from latentomics.solvers.sizes import check_squares, doubled, halved
 
@@ -80,23 +80,27 @@ class PursuitPath:
         return n_nonzero
 
 
-def pursuit(D, Y, n_nonzero, **options):
+def pursuit(
+    D, Y, n_nonzero, *, method="ormp", nonnegative=False, device="auto", dtype="float64"
+):
     """Return sparse codes W with ``Y ~ W @ D``, (n_samples, n_atoms).
 
     The last codes of :func:`pursuit_path`, which documents the parameters.
     """
-    return pursuit_path(D, Y, n_nonzero, **options).codes(n_nonzero)
+    path = pursuit_path(
+        D,
+        Y,
+        n_nonzero,
+        method=method,
+        nonnegative=nonnegative,
+        device=device,
+        dtype=dtype,
+    )
+    return path.codes(n_nonzero)
 
 
 def pursuit_path(
-    D,
-    Y,
-    n_nonzero,
-    *,
-    method="ormp",
-    nonnegative=False,
-    device="auto",
-    dtype="float64",
+    D, Y, n_nonzero, *, method="ormp", nonnegative=False, device="auto", dtype="float64"
 ):
     r"""Return codes with 1, 2, ..., `n_nonzero` atoms for each sample.
 
@@ -170,9 +174,10 @@ def pursuit_path(
     lengths, sizes = (torch.where(v > 0, v, 1) for v in (lengths, Y.norm(dim=1)))
     D = D / lengths[:, None]
     start, gram = (Y @ D.T).div_(sizes[:, None]), D @ D.T
-    given = {"method": method, "nonnegative": nonnegative}
-    parts = _chunks(start, n_nonzero)
-    found = [_chunk(gram, a, *room, **given) for a, room in parts]
+    found = [
+        _chunk(gram, a, *room, method=method, nonnegative=nonnegative)
+        for a, room in _chunks(start, n_nonzero)
+    ]
     chosen, R, along, used = (torch.cat(part) for part in zip(*found, strict=True))
     atoms = as_numpy(torch.where(used, chosen, -1))
     units = of_samples, of_atoms
@@ -268,20 +273,13 @@ class _Signs:
 
 
 def _check_options(method, nonnegative):
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}; got {method!r}")
-    if nonnegative not in (True, False):
-        raise ValueError(
-            f"nonnegative must be one of (True, False); got {nonnegative!r}"
-        )
+    check_choice("method", method, METHODS)
+    check_choice("nonnegative", nonnegative, (True, False))
     if nonnegative and method == "legacy":
         raise ValueError("nonnegative must be False with method='legacy'; got True")
 
 
 def _check_nonzero(n_nonzero, limit, what):
-    if not isinstance(n_nonzero, Integral) or n_nonzero is True or n_nonzero < 1:
-        raise ValueError(
-            f"n_nonzero must be a whole number from 1 up; got {n_nonzero!r}"
-        )
+    check_whole(n_nonzero=n_nonzero)
     if n_nonzero > limit:
         raise ValueError(f"n_nonzero must be at most {limit}, {what}; got {n_nonzero}")

@@ -7,9 +7,10 @@ from scipy.optimize import minimize
 from scipy.stats import binom
 from sklearn.linear_model import ElasticNet, LinearRegression
 
-from latentomics.arrays import as_tensor
+from latentomics.arrays import as_tensor, generator
 from latentomics.base import hold_out
 from latentomics.denoise import GeneralSensitivity, SoftImpute
+from latentomics.solvers.networks import Network
 from latentomics.studies.denoise import downstream as ask
 from latentomics.studies.denoise import downstream_network as net
 
@@ -245,7 +246,7 @@ def quick(monkeypatch):
 @pytest.mark.usefixtures("quick")
 class TestNetwork:
     def test_answers_as_the_equation_says(self, rng):
-        layers = net.start_network([4, 3, 3, 2], random_state=0)
+        layers = Network.start([4, 3, 3, 2], generator(0)).weights
         layers = [M + 0.1 for M in layers]
         F = rng.normal(size=(5, 4))
         W1, b1, W2, b2, W3, b3 = (M.double().tolist() for M in layers)
@@ -255,7 +256,7 @@ class TestNetwork:
         assert_allclose(answer.tolist(), hidden @ np.array(W3) + b3, atol=1e-5)
 
     def test_starts_at_the_offsets(self):
-        layers = net.start_network([4, 3, 2], random_state=0)
+        layers = Network.start([4, 3, 2], generator(0)).weights
         assert not net.respond(layers, torch.ones(1, 4).double()).any()
 
     def frames(self, screen):

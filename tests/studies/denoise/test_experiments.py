@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from latentomics.denoise import CellSearch, SoftImpute, StablePCP
+from latentomics.denoise import CellSearch, Huber, SoftImpute, StablePCP
 from latentomics.metrics import spike_scores
 from latentomics.studies.denoise import experiments
 from latentomics.studies.denoise.simulate import planted_blocks
@@ -38,7 +38,9 @@ def test_reference_rows_are_the_median_of_seen_cells_and_the_truth(made):
 @pytest.mark.parametrize("which", ["convex_methods", "deep_methods"])
 def test_no_method_sees_a_test_cell(made, which, monkeypatch):
     monkeypatch.setattr(experiments, "RT_GRID", {"eta": [0.15], "hidden": [(20,)]})
-    monkeypatch.setattr(experiments, "HUBER_GRID", experiments.RT_GRID)
+    monkeypatch.setattr(
+        experiments, "HUBER_GRID", {"loss__eta": [0.15], "hidden": [(20,)]}
+    )
     monkeypatch.setattr(experiments, "LAM_SHARES", (0.5, 0.3))
     monkeypatch.setattr(experiments, "GAMMAS", (0.1,))
     changed = planted_blocks(60, 30, rank=2, block=8, random_state=0)
@@ -52,9 +54,10 @@ def test_no_method_sees_a_test_cell(made, which, monkeypatch):
 
 
 def test_published_recipe_is_what_the_paper_describes(made, monkeypatch):
-    # a few steps of it: five factors, raw data, thresholded after the fit
+    # a few steps of it: five factors, raw data, squared loss
     monkeypatch.setitem(experiments.PUBLISHED, "max_iter", 20)
     run = experiments.deep_methods(made, 0)["dmf_published"]
+    assert run.args[0].loss == "squared"
     with pytest.warns(match="max_iter=20"):
         L = run()
     assert np.abs(L).max() < 1e-6  # the zero saddle: nothing has moved yet
@@ -139,14 +142,18 @@ def test_every_search_is_by_the_error_it_is_said_to_be(made, monkeypatch):
     }
     models = [args[0] for args, _ in searches[4:]]
     assert all(m.random_state == 3 and m.scale is None for m in models)
-    assert [m.get_params().get("mode") for m in models] == [None, "in_loop"]
+    grids = [args[1] for args, _ in searches[4:]]
+    assert [list(grid) for grid in grids] == [
+        ["loss__eta", "hidden"],
+        ["eta", "hidden"],
+    ]
+    assert isinstance(models[0].loss, Huber)
+    assert grids[0]["loss__eta"] == [0.025, 0.05, 0.075, 0.1, 0.15]
     assert CellSearch(SoftImpute(), {"lam": [1.0]}).scoring == "mae"
 
 
 def test_the_published_recipe_field_by_field():
     assert experiments.PUBLISHED == {
-        "eta": 0.15,
-        "mode": "post",
         "hidden": (500, 500, 500, 500),
         "init": "gaussian",
         "learning_rate": 1e-3,

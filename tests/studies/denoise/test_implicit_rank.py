@@ -3,7 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.arrays import generator
-from latentomics.denoise.chain import start_factors
+from latentomics.denoise.chain import balanced_start
 from latentomics.studies.denoise.implicit_rank import (
     effective_rank,
     eta_squared,
@@ -30,7 +30,7 @@ def held(rng, X):
 @pytest.mark.parametrize("weight_decay", [0.0, 0.3])
 def test_steps_by_hand(X, held, hidden, weight_decay):
     sizes = [7, *hidden, 5]
-    factors = start_factors(sizes, "balanced", 0.5, generator(3))
+    factors = balanced_start(sizes, 0.5, generator(3))
     factors = [M.numpy() for M in factors]
     fitted = ~np.isnan(X) & ~held
 
@@ -107,10 +107,10 @@ def test_steps_too_large_are_said(X, held):
     [
         ({"init_scale": 0}, "init_scale must be a positive"),
         ({"learning_rate": 0}, "learning_rate must be a positive"),
-        ({"weight_decay": -1}, "weight_decay must be a number from 0"),
-        ({"n_iter": 0}, "n_iter must be a whole number from 1"),
-        ({"look_every": 0}, "look_every must be a whole number from 1"),
-        ({"random_state": -1}, "random_state must be a whole number from 0"),
+        ({"weight_decay": -1}, "weight_decay must be a non-negative number"),
+        ({"n_iter": 0}, "n_iter must be a whole number of at least 1"),
+        ({"look_every": 0}, "look_every must be a whole number of at least 1"),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
     ],
 )
 def test_bad_numbers_are_named(X, held, given, match):

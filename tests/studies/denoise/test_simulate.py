@@ -77,7 +77,7 @@ def test_messages():
         planted_blocks(200, 60, rank=0)
     with pytest.raises(ValueError, match="rank .*must be at most 60; got 61"):
         planted_blocks(200, 60, rank=61)
-    with pytest.raises(ValueError, match="noise must be a number from 0 up; got -1"):
+    with pytest.raises(ValueError, match="noise must be a non-negative number; got -1"):
         planted_blocks(200, 60, noise=-1)
     with pytest.raises(ValueError, match="random_state must be a whole number"):
         planted_blocks(200, 60, random_state=None)
@@ -160,7 +160,9 @@ def test_residuals_need_a_matrix_with_residuals(real):
         planted_residuals(real, keep=9)
     with pytest.raises(ValueError, match=r"must have a measured entry in every column"):
         planted_residuals(np.where(np.arange(30) == 3, np.nan, real))
-    with pytest.raises(ValueError, match="n_blocks must be a whole number from 2 up"):
+    with pytest.raises(
+        ValueError, match="n_blocks must be a whole number of at least 2"
+    ):
         planted_residuals(real, n_blocks=1)
     with pytest.raises(ValueError, match="n_blocks must be at most 30; got 31"):
         planted_residuals(real, n_blocks=31)

@@ -132,9 +132,9 @@ def test_repeats_use_seeds_that_follow_each_other(data, methods):
     ("given", "says"),
     [
         ({"setting": "other"}, "setting must be one of .*; got 'other'"),
-        ({"n_repeats": 0}, "n_repeats must be a whole number from 1 up; got 0"),
-        ({"n_jobs": 1.5}, "n_jobs must be a whole number from 1 up; got 1.5"),
-        ({"n_splits": 1}, "n_splits must be a whole number from 2 up; got 1"),
+        ({"n_repeats": 0}, "n_repeats must be a whole number of at least 1; got 0"),
+        ({"n_jobs": 1.5}, "n_jobs must be a whole number of at least 1; got 1.5"),
+        ({"n_splits": 1}, "n_splits must be a whole number of at least 2; got 1"),
     ],
 )
 def test_bad_numbers_are_refused(data, methods, given, says):

@@ -297,11 +297,11 @@ def test_messages_about_data(test, screen, change, message):
 @both
 def test_messages_about_arguments(test, screen):
     for wrong, message in (
-        ({"n_splits": 1}, "n_splits must be a whole number from 2 up; got 1"),
+        ({"n_splits": 1}, "n_splits must be a whole number of at least 2; got 1"),
         ({"penalty": 0}, "penalty must be a positive number; got 0"),
-        ({"level": 1}, "level must be below 1; got 1"),
-        ({"level": 0}, "level must be a positive number; got 0"),
-        ({"n_permutations": 0}, "n_permutations must be a whole number from 1 up"),
+        ({"level": 1}, "level must be a number between 0 and 1; got 1"),
+        ({"level": 0}, "level must be a number between 0 and 1; got 0"),
+        ({"n_permutations": 0}, "n_permutations must be a whole number of at least 1"),
         ({"random_state": None}, "random_state must be a whole number"),
     ):
         with pytest.raises(ValueError, match=message):

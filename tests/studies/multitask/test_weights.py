@@ -235,7 +235,10 @@ def test_what_a_ridge_learns_is_enriched_in_the_modules_of_the_mechanism():
             lambda W: cluster_drugs(W, 25),
             "n_clusters must be at most .*; got 25 for 24",
         ),
-        (lambda W: cluster_drugs(W, 0), "n_clusters must be a whole number from 1"),
+        (
+            lambda W: cluster_drugs(W, 0),
+            "n_clusters must be a whole number of at least 1",
+        ),
         (lambda W: cluster_drugs(W[:, 0], 2), "W must be a matrix"),
         (lambda W: cluster_drugs(W / np.zeros(24), 2), "W must be finite, or NaN"),
         (
@@ -247,7 +250,10 @@ def test_what_a_ridge_learns_is_enriched_in_the_modules_of_the_mechanism():
             r"groups must be a list of 2 labels; got shape",
         ),
         (lambda W: agreement([1, 2], ["x", None]), "known of 2 drugs; got 1"),
-        (lambda W: top_features(W, 0), "n_top must be a whole number from 1 up; got 0"),
+        (
+            lambda W: top_features(W, 0),
+            "n_top must be a whole number of at least 1; got 0",
+        ),
         (
             lambda W: top_features(np.where(W > 1, np.nan, W)),
             "W must be finite, without NaN",

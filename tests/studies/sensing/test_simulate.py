@@ -130,17 +130,17 @@ def test_the_truth_cannot_be_exchanged(made):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"n_samples": 0}, "n_samples must be a whole number from 1 up; got 0"),
-        ({"n_genes": 4}, "n_genes must be a whole number from 5 up; got 4"),
-        ({"n_modules": 0}, "n_modules must be a whole number from 1 up; got 0"),
-        ({"n_types": 0}, "n_types must be a whole number from 1 up; got 0"),
+        ({"n_samples": 0}, "n_samples must be a whole number of at least 1; got 0"),
+        ({"n_genes": 4}, "n_genes must be a whole number of at least 5; got 4"),
+        ({"n_modules": 0}, "n_modules must be a whole number of at least 1; got 0"),
+        ({"n_types": 0}, "n_types must be a whole number of at least 1; got 0"),
         ({"n_active": 41}, "n_active must be at most 40; got 41"),
         ({"n_extra": 41}, "n_extra must be at most 40; got 41"),
-        ({"n_active": -1}, "n_active must be a whole number from 0 up; got -1"),
-        ({"spread": -0.1}, "spread must be a number from 0 up; got -0.1"),
+        ({"n_active": -1}, "n_active must be a whole number of at least 0; got -1"),
+        ({"spread": -0.1}, "spread must be a non-negative number; got -0.1"),
         ({"dispersion": 0}, "dispersion must be a positive number; got 0"),
         ({"depth": np.inf}, "depth must be a positive number; got inf"),
-        ({"random_state": None}, "random_state must be a whole number from 0 up"),
+        ({"random_state": None}, "random_state must be a whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_made(options, says):

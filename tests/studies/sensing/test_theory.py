@@ -47,5 +47,5 @@ def test_how_many_atoms_are_sure(mu, k):
 
 
 def test_a_coherence_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="mu must be above 0"):
+    with pytest.raises(ValueError, match="mu must be a number above 0, at most 1"):
         guaranteed_atoms(0)

@@ -87,9 +87,11 @@ def test_the_fraction_is_that_of_patients_in_the_fit(made, fraction, n):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"fraction": 0}, "fraction must be between 0 and 1; got 0"),
-        ({"fraction": 1}, "fraction must be between 0 and 1; got 1"),
-        ({"n_lines": 0}, "n_lines must be a whole number from 1 up; got 0"),
+        ({"fraction": 0}, "fraction must be a number between 0 and 1; got 0"),
+        ({"fraction": 1}, "fraction must be a number between 0 and 1; got 1"),
+        ({"fraction": "half"}, "fraction must be a number between 0 and 1; got 'half'"),
+        ({"random_state": "one"}, "random_state must be a whole number of at least 0"),
+        ({"n_lines": 0}, "n_lines must be a whole number of at least 1; got 0"),
     ],
 )
 def test_bad_sizes_are_refused(made, given, says):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import f1_score
 
 from latentomics.signatures import PseudoLabelNMF, SupervisedNMF
@@ -71,6 +72,11 @@ def test_raw_profiles_tell_easy_classes_apart(easy):
     assert (found["accuracy"] > 0.9).all()
     scaled = easy.tests["patient"][0] * 7
     assert_allclose(model.predict_proba(scaled), model.predict_proba(scaled / 7))
+
+
+def test_a_logistic_regression_is_fitted_first(easy):
+    with pytest.raises(NotFittedError, match="This DomainLogistic instance is not"):
+        DomainLogistic(to_profiles).predict_proba(easy.X)
 
 
 def test_raw_profiles_of_patients_have_no_say(easy):

@@ -190,15 +190,15 @@ def test_the_truth_cannot_be_replaced(made):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n_lines": 0}, "n_lines must be a whole number from 1 up; got 0"),
+        ({"n_lines": 0}, "n_lines must be a whole number of at least 1; got 0"),
         ({"n_patients": 2.0}, "n_patients must be a whole number"),
-        ({"n_parents": 0}, "n_parents must be a whole number from 1 up"),
+        ({"n_parents": 0}, "n_parents must be a whole number of at least 1"),
         ({"culture": (0.6, 0.2)}, r"culture must be two shares.*got \(0.6, 0.2\)"),
         ({"background": 0.5}, "background must be two shares.*got 0.5"),
         ({"background": (0.5, 1.5)}, "background must be two shares"),
         ({"sister": 1.5}, "sister must be at most 1; got 1.5"),
         ({"germline": 1}, "germline must be below 1; got 1"),
-        ({"germline": -0.1}, "germline must be a number from 0 up"),
+        ({"germline": -0.1}, "germline must be a non-negative number"),
         ({"depth": 0}, "depth must be a positive number; got 0"),
         ({"random_state": None}, "random_state must be a whole number"),
         ({"residue": pd.Series([1.0], ["A[C>A]A"])}, "residue must have all 96"),

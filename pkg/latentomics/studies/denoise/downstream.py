@@ -11,11 +11,11 @@ from sklearn.impute import KNNImputer
 
 from latentomics.arrays import binary_unit
 from latentomics.base import check_mask, check_size, hold_out
-from latentomics.denoise.folds import read_folds
 from latentomics.denoise.search import CellSearch
 from latentomics.matrices import aligned_like, as_truths, chosen, read_matrix
 from latentomics.metrics import clustering_accuracy, first_near_best
 from latentomics.solvers.feature_sign import elastic_net_path
+from latentomics.studies.denoise.line_folds import read_folds
 
 NEIGHBOURS = (5, 10, 20, 40)
 N_LOOPS = 20  # of alternating means; they converge in fewer

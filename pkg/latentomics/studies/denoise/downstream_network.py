@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor, generator, randn
-from latentomics.denoise.folds import read_folds
+from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
 from latentomics.denoise.optimizers import adam
 from latentomics.matrices import aligned_like, chosen, read_matrix
 from latentomics.solvers import Patience, iterate
+from latentomics.solvers.networks import Network
 from latentomics.studies.denoise.downstream import (
     drug_mean_predictions,
     line_folds,
     rmse,
 )
+from latentomics.studies.denoise.line_folds import read_folds
 
 HIDDEN = (64, 64)
 DECAY = 1e-3  # of the weights, coupled
@@ -22,23 +23,11 @@ PATIENCE = 6  # looks
 RATES = 1e-3, 3e-4  # learning rates on the first study and on the second
 
 
-def start_network(sizes, random_state):
-    """Draw weights and zero biases, layer by layer, float64 on the CPU.
-
-    Weights have variance 2 / inputs, so that signals keep their size through ReLU
-    layers; those of the last layer start at 0.
-    """
-    draw, like = generator(random_state), torch.empty(0, dtype=torch.float64)
-    layers = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
-        W = randn(inputs, outputs, generator=draw, like=like) * (2 / inputs) ** 0.5
-        layers += [W, torch.zeros_like(W[0])]
-    layers[-2].zero_()
-    return layers
-
-
 def respond(layers, F):
-    """Return the network's responses to features `F`, (n, n_drugs)."""
+    """Return the network's responses to features `F`, (n, n_drugs).
+
+    A call of :class:`Network` would round differently from the stored results.
+    """
     for k in range(0, len(layers), 2):
         F = F @ layers[k] + layers[k + 1]
         F = F.relu() if k + 2 < len(layers) else F
@@ -115,7 +104,8 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
         return [as_tensor(part, device=device) for part in parts]
 
     def fresh(Y):
-        layers = start_network([F.shape[1], *HIDDEN, Y.shape[1]], random_state)
+        sizes = [F.shape[1], *HIDDEN, Y.shape[1]]
+        layers = Network.start(sizes, generator(random_state)).weights
         layers[-1] += as_tensor(np.nanmean(Y, 0), device="cpu")
         return [M.to(tensors(Y)[0].device) for M in layers]
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from latentomics.denoise.deep_factorization import DeepMatrixFactorization
 from latentomics.denoise.dual_branch import DualBranchNMF
+from latentomics.denoise.losses import Huber
 from latentomics.denoise.nuclear_ball import NuclearNormBall
 from latentomics.denoise.residual_thresholding import ResidualThresholdedDMF
 from latentomics.denoise.robust_pca import RobustPCA
@@ -14,6 +15,7 @@ from latentomics.denoise.search import CellSearch
 from latentomics.denoise.soft_impute import SoftImpute
 from latentomics.denoise.stable_pcp import StablePCP
 from latentomics.metrics import first_near_best, spike_scores
+from latentomics.studies.denoise.variants import VariantDMF
 
 ETA = 0.15  # threshold at which every method is judged
 ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # the best of these is reported too
@@ -27,14 +29,16 @@ RT_GRID = {
     "hidden": [(100,), (100, 100)],
 }
 # Huber's bound is on the scale of the noise, of standard deviation .05, not of spikes
-HUBER_GRID = {"eta": [0.025, 0.05, 0.075, 0.1, 0.15], "hidden": [(100,), (100, 100)]}
+HUBER_GRID = {
+    "loss__eta": [0.025, 0.05, 0.075, 0.1, 0.15],
+    "hidden": [(100,), (100, 100)],
+}
 # nothing is searched here: 2.5 standard deviations of the noise is the usual outlier
 # threshold of robust statistics (Rousseeuw & Leroy 1987)
 MEAN_OF_STARTS = {"eta": 2.5, "eta_unit": "noise", "hidden": (100, 100), "n_starts": 8}
-# the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2)
+# the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2),
+# squared loss
 PUBLISHED = {
-    "eta": ETA,
-    "mode": "post",
     "hidden": (500,) * 4,
     "init": "gaussian",
     "learning_rate": 1e-3,
@@ -75,7 +79,7 @@ def convex_methods(planted, *, device="auto"):
         "soft_impute": CellSearch(SoftImpute(**rough), {"lam": lams}, scoring="mse"),
         "nuclear_ball": ball,
         "robust_pca": CellSearch(RobustPCA(**rough), {"tau": TAUS}),
-        "stable_pcp": CellSearch(StablePCP(**rough), {"lam": lams, "gamma": GAMMAS}),
+        "stable_pcp": CellSearch(StablePCP(**rough), {"gamma": GAMMAS, "lam": lams}),
     }
 
     def low_rank_of(search):
@@ -92,8 +96,8 @@ def deep_methods(planted, start, *, published=True, device="auto"):
     """
     own = {"random_state": start, "device": device}
     shared = {"scale": None, **own}
-    huber = DeepMatrixFactorization(loss="huber", **shared)
     apart = {"random_state": start * MEAN_OF_STARTS["n_starts"]}
+    huber = DeepMatrixFactorization(loss=Huber(), **shared)
     methods = {
         "dual_branch": DualBranchNMF(**own),
         "dmf_huber": CellSearch(huber, HUBER_GRID),
@@ -101,7 +105,7 @@ def deep_methods(planted, start, *, published=True, device="auto"):
         "rt_dmf_mean": ResidualThresholdedDMF(**MEAN_OF_STARTS, **shared | apart),
     }
     if published:
-        methods["dmf_published"] = ResidualThresholdedDMF(**PUBLISHED, **own)
+        methods["dmf_published"] = VariantDMF(**PUBLISHED, **own)
     X = visible(planted)
 
     def low_rank_of(method):

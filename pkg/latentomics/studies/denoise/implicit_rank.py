@@ -7,14 +7,9 @@ import pandas as pd
 import torch
 
 from latentomics.arrays import as_mask, as_numpy, as_tensor, binary_unit, generator
-from latentomics.base import (
-    check_mask,
-    check_not_negative,
-    check_positive,
-    check_size,
-    check_whole,
-)
-from latentomics.denoise.chain import chain_gradient, start_factors, tails
+from latentomics.base import check_mask, check_size
+from latentomics.checks import check_not_negative, check_positive, check_whole
+from latentomics.denoise.chain import balanced_start, chain_gradient, tails
 from latentomics.matrices import aligned_like, as_labels, check_dense, read_matrix
 from latentomics.metrics import first_near_best
 
@@ -77,8 +72,8 @@ def singular_value_paths(
     init_scale : float, default=1e-3
         Size of the product at the start, in the units of `X`.
     learning_rate : float, default=0.1
-        Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, above which steps jump
-        over the valley.
+        Should stay below :math:`2 / (N \sigma_1^{2 - 2/N})`, above which steps
+        overshoot the minimum.
     weight_decay : float, default=0.0
         :math:`\mu \ge 0`, in the units of `X` for two factors.
     n_iter, look_every : int, default=1000, 10
@@ -107,10 +102,10 @@ def singular_value_paths(
     fitted = as_mask(~np.isnan(X) & ~held, device=device)
     X, held = as_tensor(np.nan_to_num(X), device=device), as_mask(held, device=device)
     sizes = [X.shape[0], *hidden, X.shape[1]]
-    start = start_factors(sizes, "balanced", init_scale, generator(random_state))
+    start = balanced_start(sizes, init_scale, generator(random_state))
     factors = [M.to(X) for M in start]
     looks = []
-    for k in range(n_iter + 1):
+    for k in range(n_iter + 1):  # the path itself is the result; it never stops early
         products = tails(factors)
         R = products[0] - X
         if k % look_every == 0:

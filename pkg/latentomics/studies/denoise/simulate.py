@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.cluster import SpectralCoclustering
 from sklearn.decomposition import NMF
 
-from latentomics.base import (
+from latentomics.base import check_lines
+from latentomics.checks import (
     check_choice,
-    check_lines,
     check_not_negative,
     check_positive,
     check_whole,

@@ -5,7 +5,8 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_choice, check_truths
+from latentomics.base import check_truths
+from latentomics.checks import check_choice
 from latentomics.matrices import aligned, aligned_like, as_labels, as_table, read_matrix
 
 
@@ -46,8 +47,8 @@ def compare(
         names = predictions.Y.columns
         drugs = aligned(as_table(drugs, "drugs"), names, name="drugs", by="Y")
         drugs = check_truths(drugs, (len(names),), "drugs")
-    if drugs is not None and not drugs.any():
-        raise ValueError("drugs must choose at least one; got none")
+        if not drugs.any():
+            raise ValueError("drugs must choose at least one; got none")
     # repeats are averaged: a line drawn twice counts twice in all of them
     ours, theirs = (predictions.squares(m).mean(axis=0) for m in (method, rival))
     if drugs is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_choice
+from latentomics.checks import check_choice
 from latentomics.matrices import aligned_like, as_labels, names_of
 from latentomics.multitask.effects import DrugAndLineEffects, ResponseSoftImpute
 from latentomics.multitask.elastic_net import ElasticNetPerTask, elastic_net_grid

@@ -8,9 +8,9 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
-from latentomics.base import check_choice, check_size, check_whole
+from latentomics.base import check_size
+from latentomics.checks import check_choice, check_whole
 from latentomics.matrices import aligned_like, as_table, names_of, read_matrix
-from latentomics.multitask.folds import read_responses
 from latentomics.multitask.path_search import (
     SETTINGS,
     PathSearch,
@@ -116,7 +116,7 @@ def nested_cv(
     methods, Y = _checked(methods, Y)
     check_whole(n_repeats=n_repeats, n_jobs=n_jobs)
     values = {name: np.full((n_repeats, *Y.shape), np.nan) for name in methods}
-    jobs = []
+    jobs, places = [], []
     for repeat in range(n_repeats):
         seed = random_state + repeat
         splits = held_out(Y.to_numpy(), Y.to_numpy(), setting, n_splits, seed)
@@ -126,13 +126,13 @@ def nested_cv(
             Y_train = pd.DataFrame(Y_train, columns=Y.columns)
             for name, (search, X) in methods.items():
                 one = clone(search).set_params(setting=setting, random_state=seed)
-                jobs.append((repeat, held, name, one, X, rows, Y_train))
-    run = Parallel(n_jobs=n_jobs, return_as="generator")
-    answers = run(delayed(_predict)(*job[3:], job[1]) for job in jobs)
+                jobs.append(delayed(_predict)(one, X, rows, Y_train, held))
+                places.append((values[name][repeat], held))
+    answers = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     if progress:
         answers = progress(answers, total=len(jobs))
-    for (repeat, held, name, *_), answer in zip(jobs, answers, strict=True):
-        values[name][repeat][held] = answer
+    for (predicted, held), answer in zip(places, answers, strict=True):
+        predicted[held] = answer
     return Predictions(Y, setting, values)
 
 
@@ -141,7 +141,8 @@ def _checked(methods, Y):
     if not isinstance(methods, dict) or not methods:
         raise ValueError(f"methods must be a dict with a method; got {methods!r}")
     Y = as_table(Y, "Y")
-    table = pd.DataFrame(read_responses(Y), names_of(Y), names_of(Y, axis=1))
+    values = read_matrix(Y, "Y", gaps=True)
+    table = pd.DataFrame(values, names_of(Y), names_of(Y, axis=1))
     read = {}
     for name, pair in methods.items():
         search, X = pair if isinstance(pair, tuple) and len(pair) == 2 else (pair, None)

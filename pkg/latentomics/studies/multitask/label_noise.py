@@ -5,7 +5,8 @@ import pandas as pd
 from scipy.stats import iqr, mannwhitneyu
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_positive, check_size, check_whole
+from latentomics.base import check_size
+from latentomics.checks import check_positive, check_share, check_whole
 from latentomics.matrices import aligned_like, first, names_of, read_matrix
 
 FEWEST_LINES = 4  # so that two are left to train on, however they are split
@@ -257,9 +258,8 @@ def _read(X, Y, n_splits, penalty, level, random_state):
     """Return `X` and `Y` as checked arrays, and the drugs' names."""
     check_whole(at_least=2, n_splits=n_splits)
     check_whole(at_least=0, random_state=random_state)
-    check_positive(penalty=penalty, level=level)
-    if level >= 1:
-        raise ValueError(f"level must be below 1; got {level!r}")
+    check_positive(penalty=penalty)
+    check_share("level", level, above=0, below=1)
     Y = aligned_like(Y, X, name="Y", axes=[0])
     names = names_of(Y, axis=1)
     X, Y = read_matrix(X), read_matrix(Y, "Y", gaps=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_not_negative, check_positive, check_whole
+from latentomics.checks import check_not_negative, check_positive, check_whole
 
 MODULES_PER_GENE = 3  # on average
 MODULES_PER_GROUP = 3  # in the centroid of a mechanism
@@ -119,8 +119,7 @@ def planted_mechanisms(
     noisy = _permute_some(rng, Y, noisy_share, permuted)
     Y, signal = Y * scale + offset, parts * scale + offset
     Y[_gaps(rng, Y.shape, missing)] = np.nan
-    tables = (X, Y, group, noisy, member, F, effects * scale, signal)
-    return _named(*tables)
+    return _named(X, Y, group, noisy, member, F, effects * scale, signal)
 
 
 def _check_room(n_lines, n_factors, n_groups, n_drugs, n_modules):

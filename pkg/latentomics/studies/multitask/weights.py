@@ -6,7 +6,7 @@ from scipy.cluster.hierarchy import fcluster
 from sklearn.metrics import adjusted_rand_score
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.data.names import as_names
 from latentomics.matrices import (
     aligned,
@@ -141,18 +141,13 @@ def clustering_table(matrices, groups, n_clusters):
     """
     rows = []
     for what, W in matrices.items():
-        known = _of_drugs(groups, names_of(W, axis=1), f"{what!r}")
+        known = aligned(groups, names_of(W, axis=1), name="groups", by=f"{what!r}")
+        known = as_labels(known, "groups", gaps=True)
         for scaling in ("raw", "unit-norm"):
             labels, _ = cluster_drugs(W, n_clusters, unit_norm=scaling == "unit-norm")
             ari = agreement(labels, known)
             rows.append({"what": what, "scaling": scaling, "ari": ari})
     return pd.DataFrame(rows)
-
-
-def _of_drugs(groups, drugs, by):
-    """Return groups in the order of the drugs, without their names."""
-    groups = aligned(groups, drugs, name="groups", by=by)
-    return as_labels(groups, "groups", gaps=True)
 
 
 def top_features(W, n_top=100):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from latentomics.checks import check_share
 from latentomics.sensing.base import read_pair
 
 
@@ -38,8 +39,7 @@ def conformal_radius(X, X_hat, level=0.9):
     ----------
     Vovk, Gammerman & Shafer (2005). Algorithmic Learning in a Random World.
     """
-    if not isinstance(level, float) or not 0 < level < 1:
-        raise ValueError(f"level must be a number between 0 and 1; got {level!r}")
+    check_share("level", level, above=0, below=1)
     X, X_hat = read_pair(X, X_hat)
     rank = int(np.ceil((len(X) + 1) * level))
     if rank > len(X):

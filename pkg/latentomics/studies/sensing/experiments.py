@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
-from latentomics.base import check_choice
+from latentomics.checks import check_choice
 from latentomics.data import load, read_labels, read_table
 from latentomics.sensing.linear import LinearMMSE
 from latentomics.sensing.measurement import (
@@ -17,7 +17,7 @@ from latentomics.sensing.measurement import (
     add_noise,
     noise_variance,
 )
-from latentomics.sensing.profiles import pseudobulk, top_genes
+from latentomics.sensing.pseudobulk import pseudobulk, top_genes
 from latentomics.sensing.scores import scores
 from latentomics.studies.sensing.contenders import (
     dictionary_decoders,
@@ -30,7 +30,7 @@ from latentomics.studies.sensing.simulate import planted_modules
 N_GENES = 500  # as in the papers
 LEAST = 20  # samples and genes of a user's table
 TEST_SHARE = 0.2  # as in the papers
-SPLITS = ("samples", "groups")
+FOLDS = {"samples": ShuffleSplit, "groups": GroupShuffleSplit}
 LEAST_SPREAD = 0.1  # of a gene, relative to the median range
 
 
@@ -84,21 +84,19 @@ def split_profiles(data="gtex", *, by="samples", groups=None, random_state=0):
         a sample has no label or two labels; if a table has a gap, or fewer than 20
         samples or genes.
     """
-    check_choice("by", by, SPLITS)
+    check_choice("by", by, FOLDS)
     if data == "pbmc":
-        check_choice("by of 'pbmc'", by, SPLITS[:1])
+        check_choice("by of 'pbmc'", by, ["samples"])
         return _scaled(*_blood(random_state))
     X, known = _profiles(data, random_state)
     if groups is not None:
         known = labels_of(X.index, groups)
     if known is None:
-        check_choice("by of a table without groups", by, SPLITS[:1])
+        check_choice("by of a table without groups", by, ["samples"])
         known = np.arange(len(X))
-    draw = {"n_splits": 1, "test_size": TEST_SHARE, "random_state": random_state}
-    if by == "samples":
-        train, test = next(ShuffleSplit(**draw).split(X))
-    else:
-        train, test = next(GroupShuffleSplit(**draw).split(X, groups=known))
+    splitter, together = FOLDS[by], known if by == "groups" else None
+    draw = splitter(1, test_size=TEST_SHARE, random_state=random_state)
+    train, test = next(draw.split(X, groups=together))
     if X.shape[1] > N_GENES:
         X = X[top_genes(X.iloc[train], N_GENES)]
     if by == "groups":
@@ -198,16 +196,18 @@ def decoding_table(
     rows, smaf = [], {}
     makers = [dictionary_decoders, prior_decoders, generative_decoders]
     makers = makers if networks else makers[:2]
-    for make in progress(makers, total=len(makers)) if progress else makers:
+
+    def shown(steps):
+        return progress(steps, total=len(steps)) if progress and steps else steps
+
+    for make in shown(makers):
         decoders = make(train, **given)
         smaf |= {key: d for key, d in decoders.items() if key[0] == "smaf"}
         for (key, model), (m, case) in product(decoders.items(), cases.items()):
             rows.append((*key, m, scores(test, model.decode(*case))))
     trained = network_decoders(*smaf.values(), **given) if networks else {}
     jobs = list(product(trained.items(), cases.items()))
-    for (key, model), (m, (Y, A, noise)) in (
-        progress(jobs, total=len(jobs)) if progress and jobs else jobs
-    ):
+    for (key, model), (m, (Y, A, noise)) in shown(jobs):
         rows.append((*key, m, scores(test, model.fit(train, A, noise).decode(Y))))
     for m in ms:
         rows += _others(train, test, m, snr, random_state)

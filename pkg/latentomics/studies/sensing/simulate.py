@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentomics.base import (
-    check_depth,
-    check_not_negative,
-    check_positive,
-    check_whole,
-)
+from latentomics.base import check_depth
+from latentomics.checks import check_not_negative, check_positive, check_whole
+from latentomics.sensing.base import check_at_most
 
 MODULE_SIZE, SIZE_SHAPE = 25, 4.0  # genes per module: gamma mean and shape
 LEAST_SIZE = 5
@@ -90,7 +87,9 @@ def planted_modules(
     """
     check_whole(n_samples=n_samples, n_types=n_types)
     check_whole(at_least=LEAST_SIZE, n_genes=n_genes)
-    _check_counts(n_modules, n_active=n_active, n_extra=n_extra)
+    check_whole(n_modules=n_modules)
+    check_whole(at_least=0, n_active=n_active, n_extra=n_extra)
+    check_at_most(n_modules, n_modules, n_active=n_active, n_extra=n_extra)
     check_not_negative(spread=spread)
     check_positive(dispersion=dispersion, depth=depth)
     check_whole(at_least=0, random_state=random_state)
@@ -108,14 +107,6 @@ def planted_modules(
     check_depth(means.sum(axis=1), depth)
     X = rng.poisson(means)
     return _named(X, U, W, abundance, types, mean)
-
-
-def _check_counts(n_modules, **of_them):
-    check_whole(n_modules=n_modules)
-    check_whole(at_least=0, **of_them)
-    for name, number in of_them.items():
-        if number > n_modules:
-            raise ValueError(f"{name} must be at most {n_modules}; got {number}")
 
 
 def _loadings(rng, n_modules, n_genes):

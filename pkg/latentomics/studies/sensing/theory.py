@@ -4,6 +4,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from latentomics.arrays import binary_unit
+from latentomics.checks import check_share
 from latentomics.matrices import names_of
 from latentomics.sensing.base import read_design, read_profiles
 
@@ -68,6 +69,5 @@ def guaranteed_atoms(mu):
     (Tropp 2004; book: ``eq-coherence``), for exactly sparse, noiseless signals and
     coherence `mu`.
     """
-    if not 0 < mu <= 1:
-        raise ValueError(f"mu must be above 0 and at most 1; got {mu!r}")
+    check_share("mu", mu, above=0)
     return int(np.ceil((1 + 1 / mu) / 2) - 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.matrices import aligned_like
 
 MOST_BINS = 2**53  # beyond it, floats cannot tell bins apart

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
-from latentomics.base import check_choice, check_whole
+from latentomics.checks import check_choice, check_share, check_whole
 from latentomics.data import load
 from latentomics.matrices import aligned_like, as_labels, read_matrix
 from latentomics.signatures.channels import correct_opportunities
@@ -102,8 +102,8 @@ def two_domains(
     Domains
     """
     check_whole(n_lines=n_lines, n_test=n_test)
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction must be between 0 and 1; got {fraction!r}")
+    check_whole(at_least=0, random_state=random_state)
+    check_share("fraction", fraction, above=0, below=1)
     rng = np.random.default_rng(random_state)
     y = _of(lines, "lines", line_labels, "line_labels")
     groups = np.arange(len(y)) if line_groups is None else line_groups
@@ -256,8 +256,9 @@ def repair_defects(corrected=True):
     if corrected:
         total = lines.sum(axis=1)
         frequencies = load("trinucleotide_frequencies")
-        how = {"source": "genome", "target": "exome"}
-        lines = correct_opportunities(lines, frequencies, **how)
+        lines = correct_opportunities(
+            lines, frequencies, source="genome", target="exome"
+        )
         lines = lines.mul(total / lines.sum(axis=1), axis=0)
     tumours = load("tcga_sbs96")[lines.columns]
     of = load("tcga_sbs96", table="samples")["person"]

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from latentomics.base import (
-    check_depth,
-    check_not_negative,
-    check_positive,
-    check_whole,
-)
+from latentomics.base import check_depth
+from latentomics.checks import check_not_negative, check_positive, check_whole
 from latentomics.signatures.channels import align_channels, to_profiles
 
 # process that defines the class -> a similar one that patients have in addition

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from latentomics.sensing.profiles import pseudobulk, top_genes
+from latentomics.sensing.pseudobulk import pseudobulk, top_genes
 
 
 @pytest.fixture
@@ -99,9 +99,12 @@ def test_what_goes_in_stays_as_it_is(cells):
     ("options", "says"),
     [
         ({"n_cells": 11}, "n_cells must be at most 10, the cells of 'c'; got 11"),
-        ({"n_cells": 0}, "n_cells must be a whole number from 1 up; got 0"),
-        ({"n_samples": 0}, "n_samples must be a whole number from 1 up; got 0"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up; got -1"),
+        ({"n_cells": 0}, "n_cells must be a whole number of at least 1; got 0"),
+        ({"n_samples": 0}, "n_samples must be a whole number of at least 1; got 0"),
+        (
+            {"random_state": -1},
+            "random_state must be a whole number of at least 0; got -1",
+        ),
         ({"labels": ["a"] * 59}, r"labels must be a list of 60 labels; got .*\(59,\)"),
     ],
 )
@@ -114,7 +117,7 @@ def test_what_cannot_be_made(cells, options, says):
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        (-1, "counts must be from 0 up; got -1.0 in row 1, column 2"),
+        (-1, "counts must be non-negative; got -1.0 in row 1, column 2"),
         (np.nan, "counts must be finite, without NaN; got nan in row 1, column 2"),
     ],
 )
@@ -147,7 +150,7 @@ def test_genes_that_vary_most():
     ("X", "n_genes", "says"),
     [
         (np.ones((2, 3)), 4, "n_genes must be at most 3, the columns of X; got 4"),
-        (np.ones((2, 3)), 0, "n_genes must be a whole number from 1 up; got 0"),
+        (np.ones((2, 3)), 0, "n_genes must be a whole number of at least 1; got 0"),
         (np.array([[1, np.nan]]), 1, "X must be finite, without NaN; got nan in row 0"),
         (np.ones(3), 1, "X must be a matrix"),
     ],

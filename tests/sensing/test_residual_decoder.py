@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from latentomics.sensing.base import Decoder
 from latentomics.sensing.linear import LinearMMSE
-from latentomics.sensing.residual import ResidualDecoder
+from latentomics.sensing.residual_decoder import ResidualDecoder
 from latentomics.sensing.vae import VAEDecoder
 
 
@@ -96,10 +96,10 @@ def test_a_single_gene():
     ("given", "message"),
     [
         ({"decoder": 3}, "decoder must be an estimator with decode.*got 3"),
-        ({"shrinkage": -0.1}, "shrinkage must be a number from 0 up; got -0.1"),
+        ({"shrinkage": -0.1}, "shrinkage must be a number from 0 to 1; got -0.1"),
         ({"shrinkage": 1.1}, "shrinkage must be a number from 0 to 1; got 1.1"),
-        ({"max_samples": 1}, "max_samples must be a whole number from 2 up; got 1"),
-        ({"random_state": -1}, "random_state must be a whole number from 0 up"),
+        ({"max_samples": 1}, "max_samples must be a whole number of at least 2; got 1"),
+        ({"random_state": -1}, "random_state must be a whole number of at least 0"),
         ({"device": "tpu"}, "device must be one of"),
     ],
 )

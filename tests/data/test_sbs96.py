@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from latentomics.data import load
-from latentomics.data.channels import (
+from latentomics.data.sbs96 import (
     CHANNELS,
     CLASSES,
     align_channels,

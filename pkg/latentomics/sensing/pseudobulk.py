@@ -5,8 +5,9 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from latentomics.arrays import binary_unit
-from latentomics.base import check_whole
+from latentomics.checks import check_whole
 from latentomics.matrices import aligned_like, as_labels, first, names_of, read_matrix
+from latentomics.sensing.base import check_at_most
 
 MILLION = 1e6
 
@@ -70,7 +71,7 @@ def _checked(counts):
     if counts.min() < 0:
         row, column = (int(i) for i in np.argwhere(counts < 0)[0])
         raise ValueError(
-            f"counts must be from 0 up; got {counts[row, column]} in row {row}, "
+            f"counts must be non-negative; got {counts[row, column]} in row {row}, "
             f"column {column}"
         )
     empty = np.flatnonzero(~counts.any(axis=1))
@@ -85,11 +86,9 @@ def _cells_of(labels, n, n_cells):
     """Return the types in alphabetical order and the row numbers of their cells."""
     labels = as_labels(labels, "labels", n)
     kinds, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    if n_cells > sizes.min():
-        raise ValueError(
-            f"n_cells must be at most {sizes.min()}, the cells of "
-            f"{kinds[sizes.argmin()]!r}; got {n_cells}"
-        )
+    least = sizes.min()
+    what = f"{least}, the cells of {kinds[sizes.argmin()]!r}"
+    check_at_most(least, what, n_cells=n_cells)
     return kinds, [np.flatnonzero(place == k) for k in range(len(kinds))]
 
 
@@ -118,11 +117,8 @@ def top_genes(X, n_genes):
     """
     values = read_matrix(X)
     check_whole(n_genes=n_genes)
-    if n_genes > values.shape[1]:
-        raise ValueError(
-            f"n_genes must be at most {values.shape[1]}, the columns of X; "
-            f"got {n_genes}"
-        )
+    most = values.shape[1]
+    check_at_most(most, f"{most}, the columns of X", n_genes=n_genes)
     spread = (values / binary_unit(values)).var(axis=0)
     order = np.argsort(-spread, kind="stable")[:n_genes]
     return list(X.columns[order]) if hasattr(X, "columns") else order.tolist()

@@ -18,7 +18,7 @@ def read_folds(folds, X, by="X", at_least=2):
     for fold in folds:
         whole = isinstance(fold, int | np.integer) and not isinstance(fold, bool)
         if not whole or fold < 0:
-            raise ValueError(f"folds must be whole numbers from 0 up; got {fold!r}")
+            raise ValueError(f"folds must be non-negative whole numbers; got {fold!r}")
     if len(set(folds)) < at_least:
         raise ValueError(f"folds must be at least {at_least}; got {len(set(folds))}")
     return folds.astype(int)
