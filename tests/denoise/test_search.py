@@ -5,9 +5,17 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 
-from latentomics.denoise import CellSearch, ResidualThresholdedDMF, SoftImpute
+from latentomics.denoise import (
+    CellSearch,
+    DeepMatrixFactorization,
+    Huber,
+    KeepSpikes,
+    ResidualThresholdedDMF,
+    SoftImpute,
+)
 from latentomics.denoise import search as module
 
 GRID = {"lam": [0.1, 2.0, 4.0, 20.0]}
@@ -218,3 +226,23 @@ def test_an_empty_grid_is_the_estimator_as_it_is(X, held):
     assert_allclose(search.low_rank_, SoftImpute(2.0).fit(X, validation=held).low_rank_)
     assert search.best_params_ == {}
     assert len(search.results_) == 1
+
+
+def test_the_grid_and_what_it_holds_are_left_as_they_were(X, held):
+    loss = Huber(9.0)
+    grid = {"loss": [loss], "loss__eta": [1.5, 0.02]}
+    model = DeepMatrixFactorization(loss=Huber(), hidden=(4,), max_iter=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search = CellSearch(model, grid).fit(X, validation=held)
+    assert loss.eta == 9.0
+    assert search.best_estimator_.loss.eta == search.best_params_["loss__eta"]
+    assert [each.eta for each in search.results_["loss"]] == [9.0, 9.0]
+
+
+def test_no_end_of_the_grid_is_warned_of_where_all_points_are_alike(X, held):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = CellSearch(KeepSpikes(SoftImpute(2.0)), {"eta": [1.0, 2.0, 3.0]})
+        search.fit(X, validation=held)
+    assert search.best_params_ == {"eta": 1.0}

@@ -191,5 +191,5 @@ def test_estimators_come_through_the_front_doors(page):
 
 
 def test_an_estimator_from_behind_a_front_door_is_noticed():
-    code = "from latentomics.denoise.soft_impute import SoftImpute, np"
+    code = "from latentomics.denoise.soft_impute import SoftImpute, svt"
     assert inner_estimators(code) == ["SoftImpute"]

@@ -90,7 +90,8 @@ class CellSearch(GappyMatrixEstimator, Seeded):
             )
         rows, scores, near = [], [], {}
         for point in self.progress(points) if self.progress else points:
-            fit = clone(self.estimator).set_params(**point)
+            own = {k: clone(v, safe=False) for k, v in point.items()}  # not the grid's
+            fit = clone(self.estimator).set_params(**own)
             fit.fit(X, validation=validation, **given)
             score = SCORES[self.scoring]((values - fit.low_rank_)[held])
             rows.append({**point, "score": score, "iterations": fit.trace_.n_iter})
@@ -113,6 +114,8 @@ class CellSearch(GappyMatrixEstimator, Seeded):
 
     def _warn_of_edges(self):
         """Warn if the best of three or more values is at an end of the grid."""
+        if self.results_["score"].nunique() == 1:
+            return  # what was searched does not matter to the fit
         for name, best in self.best_params_.items():
             tried = self.results_[name]
             if not pd.api.types.is_numeric_dtype(tried) or tried.nunique() < 3:
