@@ -424,6 +424,4 @@ EXEMPT = {
     "metrics.hypergeometric_tail": "numbers",
     "signatures.cosine": CHECKED,
     "sensing.labels_of": "reads labels by name",
-    "sensing.read_batches": "pairs: see the test of batches",
-    "sensing.whitened": CHECKED,
 }
