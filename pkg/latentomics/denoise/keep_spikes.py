@@ -145,7 +145,8 @@ class KeepSpikes(SpikeKeeper):
     model: object = parameter(kind="denoising estimator", check=_denoiser)
     """A clone of it is fitted; see `model_`."""
     eta: float = positive(2.0)
-    r""":math:`\eta`, the smallest residual of a spike, in units of `eta_unit`."""
+    r""":math:`\eta`, the smallest residual of a spike, in units of `eta_unit`. It does
+    not change the fit, so held-out entries cannot choose it."""
     _: KW_ONLY
     scale: str | None = one_of(("mad", None), "mad")
     """What counts as 1 in scaled units: 1.4826 times the median absolute deviation of

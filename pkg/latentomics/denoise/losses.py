@@ -18,8 +18,8 @@ class Bounded(Estimator):
     r"""Units of `eta`: scaled units (see `scale` of :class:`DeepMatrixFactorization`),
     or robust standard deviations of the residuals, :math:`1.4826\,\mathrm{med}|r|`, so
     that one value such as 2.5 suits any data (book: ``eq-noise-units``). A first fit
-    with a moving bound measures them; the final fits keep that bound, but never trim
-    more than a fifth of the entries."""
+    with a moving bound measures them; the final fits keep that bound, but a trimmed
+    loss never trims more than a fifth of the entries."""
 
     def check(self):
         """Raise ValueError if `eta` or `unit` is out of its range."""

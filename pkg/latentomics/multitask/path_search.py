@@ -37,7 +37,8 @@ class PathSearch(MultitaskRegressor, Seeded):
     Attributes
     ----------
     errors_ : ndarray of shape (n_points, n_tasks)
-        Mean squared error on held-out cells, relative to the variance of the drug.
+        Mean squared error on held-out cells, relative to the variance of the drug; NaN
+        if the grid has one point, which needs no choice.
     choice_ : ndarray of shape (n_tasks,)
         Index of the point chosen for each drug.
     margin_ : ndarray of shape (n_tasks,)
@@ -63,9 +64,10 @@ class PathSearch(MultitaskRegressor, Seeded):
     estimator: object = parameter(kind="multitask estimator", check=_check_estimator)
     """One with `fit_path`."""
     grid: object = parameter(None, kind="dict or list of dict, optional")
-    """Passed to `fit_path`; by default the estimator's own grid, such as
-    ``[{"fraction": f}, ...]`` for the trace norm or ``[{"multiple": m}, ...]`` for
-    ridge. For an estimator without one, parameter values: ``[{"width": w}, ...]``."""
+    """Passed to `fit_path`; by default the estimator's own grid. For the trace norm
+    ``{"fraction": [0.5, 0.1, 0.02]}``, falling shares of the lam at which all weights
+    are 0; for ridge ``{"multiple": [...]}``. For an estimator without a path, parameter
+    values: ``{"width": [...]}``."""
     _: KW_ONLY
     setting: str = one_of(SETTINGS, "transductive")
     """What is held out: single cells of known lines, drawn separately for each drug,

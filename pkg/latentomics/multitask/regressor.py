@@ -88,7 +88,8 @@ class MultitaskRegressor(MultiOutputMixin, RegressorMixin, Estimator):
             Responses; named `y` as scikit-learn expects. NaN marks a gap. A drug
             measured on fewer than two lines has no R² and is left out of the average,
             so that a fold of a cross-validation may hold few of its lines. Rows are
-            matched to `X`, columns to the fit, by name.
+            matched to `X`, columns to the fit, by name. In a search by scikit-learn,
+            leave `scoring` unset: its own scorers refuse gaps.
         sample_weight : array or Series of shape (n_samples,), optional
             Weights of the lines; one of weight 0 does not count as measured. Matched
             to `X` by name.

@@ -155,6 +155,8 @@ def select(
     Returns
     -------
     Selection
+        With `table`, a row per point, and the chosen `params`; :func:`fit_selected`
+        fits these.
 
     Raises
     ------
