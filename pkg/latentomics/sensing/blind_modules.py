@@ -33,8 +33,8 @@ class BlindModules(Decoder, Iterative, Seeded, OnDevice, tol=0.02, max_iter=50):
     .. math::
         \min_{U, W \ge 0} \; \frac1E \sum_b \Big( \|Y_b - W_b U A_b^\top\|_b^2
         + 2 \sigma^2 \|W_b\|_0 \Big) + \frac\lambda d \|U\|_1
-        \quad\text{with}\quad \|u_j\| = 1, \; \|w_i\|_0 \le k
 
+    with :math:`\|u_j\| = 1` and :math:`\|w_i\|_0 \le k`; here
     :math:`\|R\|_b^2 = \operatorname{tr} R (A_b A_b^\top)^{-1} R^\top`, the norm for
     isotropic noise of the profiles, and :math:`E = \sum_b \|Y_b\|_b^2` (book:
     ``eq-blind-modules``). Like :class:`latentomics.sensing.SMAF`, but from batches of
