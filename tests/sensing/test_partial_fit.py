@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from strict_device import NAME, plugged_in
 
@@ -52,3 +53,21 @@ def test_it_goes_on_in_another_precision(name, fresh, batches):
     double = fresh(name).partial_fit(batches[0]).partial_fit(batches[1])
     assert_allclose(learned(name, model), learned(name, double), rtol=0.01, atol=0.01)
     assert np.isfinite(learned(name, model)).all()
+
+
+def tensors(value):
+    """Every tensor that an object holds, however deep."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return []
+    return [tensor for each in value for tensor in tensors(each)]
+
+
+@every_model
+def test_what_is_kept_is_not_on_the_device(name, fresh, batches):
+    with plugged_in():
+        model = fresh(name, device=NAME).partial_fit(batches[0])
+        assert {T.device.type for T in tensors(vars(model))} <= {"cpu"}
