@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
 from latentomics.solvers import feature_sign
-from latentomics.solvers.feature_sign import elastic_net_path, settled
+from latentomics.solvers.feature_sign import elastic_net_path
 
 
 @pytest.fixture
@@ -17,6 +17,11 @@ def drug(rng):
     y = X[:, :5].sum(axis=1) + rng.normal(size=40)
     X -= X.mean(axis=0)
     return np.asfortranarray(X), (y - y.mean()) / y.std()
+
+
+def settled(X, y, ratio, lam, w):
+    """The weights at one penalty, from a start that keeps its signs."""
+    return feature_sign.settled(X, y, ratio, lam, w, np.sign(w))[0]
 
 
 def broken_conditions(X, y, ratio, lam, w):
@@ -175,6 +180,22 @@ def test_the_loss_falls_from_turn_to_turn(drug, ratio, monkeypatch):
     settled(X, y, ratio, lam, -0.1 * X.T @ y)
     assert len(losses) > 20
     assert (np.diff(losses) <= 1e-12 * losses[0]).all()
+
+
+@pytest.mark.parametrize("ratio", [0.2, 1.0])
+def test_a_path_looks_ahead(drug, ratio, monkeypatch):
+    X, y = drug
+    lams, turns = largest(X, y, ratio) * np.geomspace(1, 0.01, 50), []
+    find = feature_sign._with_signs
+    monkeypatch.setattr(
+        feature_sign, "_with_signs", lambda *a: turns.append(0) or find(*a)
+    )
+    W, with_foresight = elastic_net_path(X, y, ratio, lams), len(turns)
+    monkeypatch.setattr(
+        feature_sign, "_foreseen", lambda here, *_: (here.w, np.sign(here.w))
+    )
+    assert_allclose(elastic_net_path(X, y, ratio, lams), W, atol=1e-11)
+    assert with_foresight < 0.8 * (len(turns) - with_foresight)
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0])

@@ -1,6 +1,7 @@
 """Exact elastic-net paths by feature-sign search."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import lapack, lstsq, qr, solve_triangular
@@ -28,7 +29,7 @@ def elastic_net_path(X, y, ratio, lams):
     the first weight to reach 0 stays there; once none does, features that violate the
     conditions enter. The loss falls throughout, so no set of signs recurs. Each penalty
     starts from the solution at the one before, on a path from the penalty at which all
-    weights are 0.
+    weights are 0, with the signs that a straight line through the last two foresees.
 
     Parameters
     ----------
@@ -65,21 +66,49 @@ def elastic_net_path(X, y, ratio, lams):
         if len(first) < X.shape[1]:
             W = elastic_net_path(X[:, first], y, ratio, lams)
             return (W / sizes[:, None])[groups]
-    W, w = np.empty((X.shape[1], len(lams))), np.zeros(X.shape[1])
-    lam = np.abs(X.T @ y).max() / len(y) / ratio  # at this penalty all weights are 0
+    W, slope = np.empty((X.shape[1], len(lams))), X.T @ y / len(y)
+    lam = np.abs(slope).max() / ratio  # at this penalty all weights are 0
+    here, before = _Point(lam, np.zeros(X.shape[1]), slope), None
     for k, goal in enumerate(lams):
-        while STRIDE * lam > goal:
-            lam *= STRIDE
-            w = settled(X, y, ratio, lam, w)
-        lam = goal
-        W[:, k] = w = settled(X, y, ratio, lam, w)
+        while here.lam > goal:
+            lam = max(STRIDE * here.lam, goal)
+            start = _foreseen(here, before, ratio, lam)
+            here, before = _Point(lam, *settled(X, y, ratio, lam, *start)), here
+        W[:, k] = here.w
     return W
 
 
-def settled(X, y, ratio, lam, w):
-    """Return the exact weights at one penalty, starting from `w`."""
-    signs, bound, rent = np.sign(w), ratio * lam, lam - ratio * lam
-    before = None
+class _Point(NamedTuple):
+    """The solution at one penalty."""
+
+    lam: float
+    w: np.ndarray
+    slope: np.ndarray  # X^T (y - X w) / n
+
+
+def _foreseen(here, before, ratio, lam):
+    """Return weights and signs to start from at `lam`, on a line through two points.
+
+    Between two penalties at which signs change, a path of the lasso is straight.
+    """
+    w, signs = here.w.copy(), np.sign(here.w)
+    if before:
+        ahead = (here.lam - lam) / (before.lam - here.lam)
+        w_next = w + ahead * (w - before.w)
+        slope = here.slope + ahead * (here.slope - before.slope)
+        enters = (w == 0) & (np.abs(slope) > ratio * lam)
+        signs[enters] = np.sign(slope[enters])
+        leaves = w * w_next < 0
+        w[leaves] = signs[leaves] = 0
+    return w, signs
+
+
+def settled(X, y, ratio, lam, w, signs):
+    """Return the exact weights at one penalty, and X^T (y - X w) / n there.
+
+    Starts from `w`, none of which may be opposite to its sign in `signs`.
+    """
+    bound, rent, before = ratio * lam, lam - ratio * lam, None
     for _ in range(TURNS):
         goal = _with_signs(X, y, signs, bound, rent, w)
         turned = np.flatnonzero(goal * signs < 0)
@@ -89,15 +118,16 @@ def settled(X, y, ratio, lam, w):
             signs[turned[parts == parts.min()]] = 0
             w[signs == 0] = 0
             continue
-        w = goal
-        slope = X.T @ (y - X @ w) / len(y)
+        w, slope = goal, _slope(X, y, goal)
         moved = (signs == 0) & (np.abs(slope) > bound * (1 + SLACK))
         if not moved.any() or np.array_equal(signs, before):
             break  # signs recur where only rounding is left
         before = signs.copy()
         signs[moved] = np.sign(slope[moved])
-    slope = X.T @ (y - X @ w) / len(y) - rent * w
-    over = np.where(w, np.abs(slope - bound * np.sign(w)), np.abs(slope) - bound)
+    else:
+        slope = _slope(X, y, w)
+    left = slope - rent * w
+    over = np.where(w, np.abs(left - bound * np.sign(w)), np.abs(left) - bound)
     if over.max() > LOOSE * bound:
         warnings.warn(
             f"the weights at lam={lam:g} are not exact: the optimality conditions are "
@@ -105,7 +135,12 @@ def settled(X, y, ratio, lam, w):
             ConvergenceWarning,
             stacklevel=3,
         )
-    return w
+    return w, slope
+
+
+def _slope(X, y, w):
+    inside = np.flatnonzero(w)
+    return X.T @ (y - X[:, inside] @ w[inside]) / len(y)
 
 
 def _with_signs(X, y, signs, bound, rent, w):
@@ -153,14 +188,20 @@ def _solver(A, rent):
     """
     n, k = A.shape
     if not rent or k <= n:
-        solve = _cholesky(A.T @ A + rent * np.eye(k))
+        solve = _cholesky(_raised(A.T @ A, rent))
         if solve or not rent:
             return solve
-    elif solve := _cholesky(A @ A.T + rent * np.eye(n)):
+    elif solve := _cholesky(_raised(A @ A.T, rent)):
         return lambda b: (b - A.T @ solve(A @ b)) / rent
     root = np.vstack([A, np.sqrt(rent) * np.eye(k)])  # not squared, so accurate
     R = qr(root, mode="r", overwrite_a=True, check_finite=False)[0][:k]
     return lambda b: solve_triangular(R, solve_triangular(R, b, trans="T"))
+
+
+def _raised(M, rent):
+    """Add a number to the diagonal, in place."""
+    M.flat[:: len(M) + 1] += rent
+    return M
 
 
 def _cholesky(M):
