@@ -13,6 +13,12 @@ from latentomics.linalg import nnls as module
 from latentomics.linalg.nnls import nnls
 
 
+@pytest.fixture(autouse=True)
+def _batched(monkeypatch):
+    """However few samples a test has, they take the way of many."""
+    monkeypatch.setattr(module, "FEW", 0)
+
+
 def ours(X, S, dtype="float64"):
     how = {"device": "cpu", "dtype": dtype}
     return as_numpy(nnls(as_tensor(X, **how), as_tensor(S, **how)))
@@ -109,6 +115,20 @@ def test_samples_do_not_feel_their_neighbours(rng, monkeypatch):
     for few in (1, 200, 81 * 499, 81 * 500):  # samples in a chunk: 1, 2, 499, all
         monkeypatch.setattr(module, "CHUNK", few)
         assert_allclose(ours(X, S), together, atol=1e-12)
+
+
+def test_few_samples_are_left_to_scipy_and_come_out_the_same(rng, monkeypatch):
+    S, X = signatures(rng, 9), rng.dirichlet(np.full(96, 0.3), 40)
+    S[4] = 0
+    batched, solve, asked = ours(X, S), module._one_by_one, []
+    monkeypatch.setattr(
+        module, "_one_by_one", lambda X, S: asked.append(len(X)) or solve(X, S)
+    )
+    for few, expected in [(40, []), (41, [40])]:
+        monkeypatch.setattr(module, "FEW", few)
+        assert_allclose(ours(X, S), batched, atol=1e-12)
+        assert asked == expected
+    assert_allclose(ours(1e200 * X, S), 1e200 * batched, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["PIVOTS", "SWEEPS"])

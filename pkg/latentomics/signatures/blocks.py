@@ -38,6 +38,10 @@ class Problem:
         """Weight of "none of the classes" for each sample, u (1 - l), shape (R, N)."""
         return self.unlabelled * (1 - self.labelled)
 
+    def to(self, dtype):
+        """Return the problem in another precision."""
+        return _cast(self, dtype)
+
     def of(self, runs):
         """Return the problem of some runs."""
         names = ("lam_c", "lam_2", "alive", "Y", "labelled")
@@ -52,13 +56,22 @@ class State:
     E: torch.Tensor
     W: torch.Tensor
 
+    def to(self, dtype):
+        """Return the state in another precision."""
+        return _cast(self, dtype)
+
     def of(self, runs):
         """Return the state of some runs."""
-        return State(self.S[runs], self.E[runs], self.W[runs])
+        return replace(self, **{name: M[runs] for name, M in vars(self).items()})
 
     def put(self, runs, new):
         """Overwrite the state of some runs."""
         self.S[runs], self.E[runs], self.W[runs] = new.S, new.E, new.W
+
+
+def _cast(parts, dtype):
+    tensors = {k: v for k, v in vars(parts).items() if isinstance(v, torch.Tensor)}
+    return replace(parts, **{name: M.to(dtype) for name, M in tensors.items()})
 
 
 def logits(state):
@@ -69,7 +82,7 @@ def logits(state):
 def losses(problem, state):
     """Return L of each run, shape (R,)."""
     E, S = state.E, state.S
-    fit = problem.X.square().sum() - 2 * (E * _weights_of(S, problem.X)).sum((1, 2))
+    fit = problem.X.square().sum() - 2 * (S * _weights_of(E, problem.X.T)).sum((1, 2))
     fit = fit + ((E @ E.mT) * (S @ S.mT)).sum((1, 2))
     return fit + problem.lam_c * label_losses(problem, state)
 
@@ -144,24 +157,29 @@ def update_exposures(problem, state, labels=True):
     + \lambda_c \ell \tfrac12 W_c W_c^\top`, where :math:`W_c` is W minus its mean over
     classes (book: ``eq-bohning``).
     """
-    misfit = 2 * (state.S @ state.S.mT), 2 * _weights_of(state.S, problem.X)
+    misfit = misfit_parts(problem, state.S)
     if not labels:
-        return _sweep(problem, state, misfit)
-    E = _sweep(problem, state, misfit, *_local_bend(problem, state))
+        return sweep(problem, state, misfit)
+    E = sweep(problem, state, misfit, *_local_bend(problem, state))
     before, after = (
         _sample_losses(problem, replace(state, E=each), misfit) for each in (state.E, E)
     )
     worse = ~(after <= before)[:, None]
     if not worse.any():
         return E
-    safe = _sweep(problem, state, misfit, *_safe_bend(problem, state))
+    safe = sweep(problem, state, misfit, *_safe_bend(problem, state))
     return torch.where(worse, safe, E)
 
 
-def _sweep(problem, state, misfit, bend=None, size=0.0):
+def misfit_parts(problem, S):
+    """Return 2 S S' and 2 S X'; with them the misfit is a quadratic in E."""
+    return 2 * (S @ S.mT), _weights_of(2 * S, problem.X)
+
+
+def sweep(problem, state, misfit, bend=None, size=0.0):
     """Set each exposure in turn to the minimiser of the quadratic, clipped at 0.
 
-    `misfit` holds 2 S S' and 2 S X'. `bend` maps a change of the logits, (R, O, N), to
+    `misfit` is that of :func:`misfit_parts`. `bend` maps a change of the logits, (R, O, N), to
     the change of their gradient; `size`, (R, K, N), is the curvature it adds along each
     exposure.
     """
@@ -187,7 +205,7 @@ def _sweep(problem, state, misfit, bend=None, size=0.0):
 
 
 def _local_bend(problem, state):
-    """Return the second derivative of the label term at `state`; see `_sweep`."""
+    """Return the second derivative of the label term at `state`; see `sweep`."""
     P, weight = _class_shares(problem, logits(state))
     weight = (problem.lam_c[:, None] * weight)[:, None]
 
@@ -200,7 +218,7 @@ def _local_bend(problem, state):
 
 
 def _safe_bend(problem, state):
-    """Return an upper bound on the label term's second derivative; see `_sweep`."""
+    """Return an upper bound on the label term's second derivative; see `sweep`."""
     W, half = state.W, problem.lam_c[:, None, None] / 2
     known = half * problem.labelled[:, None]
     both = known + half * problem.free[:, None]
@@ -216,7 +234,7 @@ def _safe_bend(problem, state):
 def _sample_losses(problem, state, misfit):
     """Return each sample's contribution to L, up to a constant, shape (R, N)."""
     gram, target = misfit
-    fit = (state.E * (gram / 2 @ state.E - target)).sum(dim=1)
+    fit = (state.E * (gram / 2 @ state.E).sub_(target)).sum(dim=1)
     return fit + problem.lam_c[:, None] * _surprise(problem, logits(state))
 
 

@@ -27,6 +27,7 @@ from latentomics.params import (
 )
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
+from latentomics.signatures.extrapolation import settle_without_labels
 from latentomics.signatures.labels import labels_of, read_labels
 from latentomics.signatures.published_updates import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
@@ -120,8 +121,15 @@ class LabelledNMF(
         """Continue after the runs have settled; nothing to do by default."""
 
     def _settle(self, runs, which, phase):
-        tol, max_iter, update = self.tol, self.max_iter, UPDATES[self.update]
-        settle(runs, which, phase=phase, tol=tol, max_iter=max_iter, update=update)
+        """Let runs settle; where labels have no say, by a faster update."""
+        how = {"phase": phase, "tol": self.tol, "max_iter": self.max_iter}
+        which, alone = np.asarray(which), np.zeros(len(which), dtype=bool)
+        if self.update == "mm" and not self.later:  # what is later reads the weights
+            alone = as_numpy(runs.problem.lam_c)[which] == 0
+        if alone.any():
+            settle_without_labels(runs, which[alone], **how)
+        if not alone.all():
+            settle(runs, which[~alone], update=UPDATES[self.update], **how)
 
     def _used(self, codes):
         """Return which samples are factorised; by default all."""
