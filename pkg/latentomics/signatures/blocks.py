@@ -179,9 +179,9 @@ def misfit_parts(problem, S):
 def sweep(problem, state, misfit, bend=None, size=0.0):
     """Set each exposure in turn to the minimiser of the quadratic, clipped at 0.
 
-    `misfit` is that of :func:`misfit_parts`. `bend` maps a change of the logits, (R, O, N), to
-    the change of their gradient; `size`, (R, K, N), is the curvature it adds along each
-    exposure.
+    `misfit` is that of :func:`misfit_parts`. `bend` maps a change of the logits,
+    (R, O, N), to the change of their gradient; `size`, (R, K, N), is the curvature it
+    adds along each exposure.
     """
     E, W = state.E.clone(), state.W
     gram, target = misfit

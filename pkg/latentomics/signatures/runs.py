@@ -125,7 +125,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
     which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
     loss = losses(problem, state)
-    _record(runs, which, 0, phase, loss)
+    record(runs, which, 0, phase, loss)
     calm, rose = torch.zeros_like(loss), torch.zeros_like(loss, dtype=torch.bool)
     for n_iter in range(1, max_iter + 1):
         state = update(problem, state)
@@ -133,7 +133,7 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
             continue
         before, loss = loss, losses(problem, state)
         _check_finite(loss, n_iter)
-        _record(runs, which, n_iter, phase, loss)
+        record(runs, which, n_iter, phase, loss)
         change = (loss - before) / loss.abs().clamp(min=torch.finfo(loss.dtype).tiny)
         rose = rose | (loss - before > rounding(problem, loss))
         calm = torch.where(change.abs() < tol, calm + 1, 0)
@@ -156,7 +156,8 @@ def rounding(problem, loss):
     return 1e3 * torch.finfo(problem.X.dtype).eps * size
 
 
-def _record(runs, which, n_iter, phase, loss):
+def record(runs, which, n_iter, phase, loss):
+    """Add a look at some runs, `n_iter` iterations after their last phase."""
     for run, value in zip(as_numpy(which), as_numpy(loss), strict=True):
         at = int(runs.n_iter[run]) + n_iter
         runs.history.append(Look(int(run), at, phase, float(value)))
