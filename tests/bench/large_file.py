@@ -5,15 +5,13 @@ and the logarithm are in it. Memory is how far a process of its own rose at most
 what it held before, of NumPy, torch and HDF5 alike.
 """
 
-import subprocess
-import sys
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from archs4_file import write_archs4
+from timing import gib, in_a_new_process, in_turns
 from tqdm import tqdm
 
 from latentomics.data import Archs4
@@ -41,43 +39,31 @@ def rows():
         for what, (_, n_genes, dtype) in LEARNERS.items():
             for n in PARTS_OF_IT:
                 task = f"{what} of {n_genes} genes, {n} samples of a file"
-                seconds, memory = _in_a_new_process(path, what, n)
-                facts = {"seconds": seconds, "iterations": -(-n // BATCH)}
-                facts |= {"dtype": dtype, "memory_gib": memory}
-                facts["samples_per_second"] = n / seconds
-                yield {"task": task, "who": "ours", **facts}
-
-
-def _in_a_new_process(path, what, n):
-    code = f"import large_file as f; print(*f.learn({str(path)!r}, {what!r}, {n}))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,  # progress goes to the terminal
-        text=True,
-        check=True,
-        cwd=Path(__file__).parent,
-    )
-    return map(float, done.stdout.split())
+                row = in_a_new_process(
+                    f"large_file.learn({str(path)!r}, {what!r}, {n})"
+                )
+                facts = {"iterations": -(-n // BATCH), "dtype": dtype}
+                facts["samples_per_second"] = n / row["seconds"]
+                yield {"task": task, "who": "ours", **row, **facts}
 
 
 def learn(path, what, n_samples):
-    """Return seconds, and GiB by which this process grew at its peak."""
+    """Return columns of a row; GiB are by how much this process grew in one pass."""
     torch.set_num_threads(1)
     make, n_genes, _ = LEARNERS[what]
-    file, model = Archs4(path), make()
+    file, peaks = Archs4(path), []
     which = {"samples": file.samples.index[:n_samples], "genes": file.genes[:n_genes]}
-    before, begin = _kib("VmRSS"), time.process_time()
-    for X in file.batches(BATCH, progress=_shown(what), **which):
-        model.partial_fit(np.log2(1 + X.to_numpy()))
-    seconds = time.process_time() - begin
-    return seconds, (_kib("VmHWM") - before) / 2**20
+    before = gib("VmRSS")
+
+    def one_pass():
+        model = make()
+        for X in file.batches(BATCH, progress=_shown(what), **which):
+            model.partial_fit(np.log2(1 + X.to_numpy()))
+        peaks.append(gib("VmHWM"))
+
+    _, timing = in_turns({"": one_pass})[""]
+    return timing | {"memory_gib": peaks[0] - before}
 
 
 def _shown(what):
     return lambda batches, total: tqdm(batches, what, total, unit="batch")
-
-
-def _kib(field):
-    """Return the memory of this process: VmRSS, now; VmHWM, at most so far."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split(f"{field}:")[1].split()[0])

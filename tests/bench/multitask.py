@@ -1,19 +1,19 @@
 """How fast part III is: whole paths of lam, ours and the paper's way side by side.
 
 One thread of the CPU. All solvers go down the same lam, each from where it ended
-before, to the same duality gap; what is timed, in seconds of processor, is
-:meth:`fit_path`, checks included.
+before, to the same duality gap; what is timed is :meth:`fit_path`, checks included.
 """
 
-import subprocess
-import sys
-import time
-from pathlib import Path
+import warnings
+from functools import partial
 
 import elastic_nets
 import numpy as np
+from published_kbmtl import published_kbmtl
+from sklearn.exceptions import ConvergenceWarning
+from timing import gib, in_a_new_process, in_turns
 
-from latentomics.multitask import TraceNormRegressor
+from latentomics.multitask import KBMTL, TraceNormRegressor
 from latentomics.multitask.trace_norm import trace_norm_grid
 from latentomics.studies.multitask.rival_solvers import SOLVERS
 from latentomics.studies.multitask.simulate import planted_mechanisms
@@ -25,6 +25,7 @@ N_FEATURES = 20_000
 # where the paper's way, which works on all features, still ends within minutes
 RACE = {"n_lines": 120, "n_features": 20_000, "n_drugs": 60, "missing": 0.2}
 RACE_LAMS = 20
+RACERS = ("split", "fista", "sample_space", "paper")
 MIDDLE = {"n_lines": 200, "n_features": 4000, "n_drugs": 50}
 GROWTH = {
     "n_features": (1000, 4000, 16_000, 64_000),
@@ -33,60 +34,74 @@ GROWTH = {
 }
 
 
+KBMTL_SIZE = {"n_lines": 200, "n_features": 1000, "n_drugs": 50, "missing": 0.2}
+KBMTL_STEPS = 10
+
+
 def rows():
     """Yield one row for each solver and task, for ``speed.csv``."""
-    _row("", "", planted_mechanisms(**RACE), "split", 2)  # what is slow only once
+    _path(planted_mechanisms(**RACE), "split", 2)  # what is slow only once
+    single = TraceNormRegressor(tol=GAP, dtype="float32", device="cpu")
     for n_lines, n_drugs, missing in PATHS:
         size = {"n_lines": n_lines, "n_features": N_FEATURES, "n_drugs": n_drugs}
         task = f"path of 50, N {n_lines}, T {n_drugs}, {missing:.0%} missing"
         made = planted_mechanisms(**size, missing=missing)
-        for solver in ("split", "fista"):
-            row = _row(task, solver, made, solver, 50)
-            if solver == "split":
-                row["memory_gib"] = peak_memory(n_lines, n_drugs, missing)
-            yield row
-        single = TraceNormRegressor(tol=GAP, dtype="float32", device="cpu")
-        yield _row(task, "split, float32", made, single, 50, dtype="float32")
-    yield from race()
+        solvers = {"split": "split", "fista": "fista", "split, float32": single}
+        memory = f"multitask.memory_of_path({n_lines}, {n_drugs}, {missing})"
+        more = {"split": {"memory_gib": in_a_new_process(memory)}}
+        more["split, float32"] = {"dtype": "float32"}
+        for row in _paths(task, made, solvers, 50):
+            yield row | more.get(row["who"], {})
+    made = planted_mechanisms(**RACE)
+    task = "race, N {n_lines}, P {n_features}, T {n_drugs}".format(**RACE)
+    yield from _paths(task, made, {name: name for name in RACERS}, RACE_LAMS)
     yield from elastic_nets.rows()
+    yield from kbmtl()
     for name, values in GROWTH.items():
         for value in values:
             made = planted_mechanisms(**(MIDDLE | {name: value}), missing=0.2)
-            yield _row(f"growth, {name} {value}", "split", made, "split", 50)
+            yield from _paths(f"growth, {name} {value}", made, {"split": "split"}, 50)
 
 
-def race():
-    """Yield the four solvers on a size where the paper's way comes to its end."""
-    made = planted_mechanisms(**RACE)
-    task = "race, N {n_lines}, P {n_features}, T {n_drugs}".format(**RACE)
-    for solver in ("split", "fista", "sample_space", "paper"):
-        yield _row(task, solver, made, solver, RACE_LAMS)
+def _paths(task, made, solvers, n_lams):
+    ways = {
+        who: partial(_path, made, solver, n_lams) for who, solver in solvers.items()
+    }
+    for who, (path, timing) in in_turns(ways).items():
+        iterations = sum(trace.n_iter for trace in path.traces)
+        gap = max(trace.gap[-1] for trace in path.traces)
+        found = {"iterations": iterations, "dtype": "float64"}
+        found |= {"measure": "duality gap", "value": gap}
+        yield {"task": task, "who": who, **timing, **found}
 
 
-def _row(task, who, made, solver, n_lams, dtype="float64"):
+def _path(made, solver, n_lams):
     model = solver
     if isinstance(solver, str):
         model = SOLVERS[solver](tol=GAP, device="cpu")
+    return model.fit_path(made.X.to_numpy(), made.Y.to_numpy(), trace_norm_grid(n_lams))
+
+
+def kbmtl():
+    """Yield KBMTL beside a loop over lines and drugs; both must say the same."""
+    made = planted_mechanisms(**KBMTL_SIZE)
     X, Y = made.X.to_numpy(), made.Y.to_numpy()
-    start = time.process_time()
-    path = model.fit_path(X, Y, trace_norm_grid(n_lams))
-    seconds = time.process_time() - start
-    iterations = sum(trace.n_iter for trace in path.traces)
-    found = {"task": task, "who": who, "seconds": seconds, "iterations": iterations}
-    return found | {"dtype": dtype}
+    model = KBMTL(tol=0, max_iter=KBMTL_STEPS, device="cpu")
 
+    def ours():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return model.fit(X, Y)
 
-def peak_memory(n_lines, n_drugs, missing):
-    """Return the GiB that a path needs beyond the data, in a process of its own."""
-    code = (
-        "import multitask as m; print(m.memory_of_path("
-        f"{n_lines}, {n_drugs}, {missing}))"
-    )
-    here = str(Path(__file__).parent)
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=here, capture_output=True, check=True
-    )
-    return float(found.stdout)
+    K = ours()._kernel(X)
+    theirs = partial(published_kbmtl, K, Y - np.nanmean(Y, axis=0), KBMTL_STEPS)
+    ways = in_turns({"ours": ours, "published loop": theirs})
+    A, W = ways["published loop"][0]
+    assert np.abs(A @ W - model.projection_ @ model.weights_).max() < 1e-6
+    task = "KBMTL, {n_lines} lines, {n_drugs} drugs".format(**KBMTL_SIZE)
+    for who, (_, timing) in ways.items():
+        more = {"iterations": KBMTL_STEPS, "dtype": "float64"}
+        yield {"task": task, "who": who, **timing, **more}
 
 
 def memory_of_path(n_lines, n_drugs, missing):
@@ -95,15 +110,6 @@ def memory_of_path(n_lines, n_drugs, missing):
     X = rng.normal(size=(n_lines, N_FEATURES))
     Y = X[:, :10] @ rng.normal(size=(10, n_drugs))
     Y[rng.random(Y.shape) < missing] = np.nan
-    before = _high_water()
+    before = gib("VmHWM")
     TraceNormRegressor(tol=GAP, device="cpu").fit_path(X, Y, trace_norm_grid(50))
-    return (_high_water() - before) / 2**20
-
-
-def _high_water():
-    """Return the peak memory of this process so far, KiB; a child begins at its own.
-
-    `ru_maxrss` would begin at that of the process which started this one.
-    """
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0])
+    return gib("VmHWM") - before

@@ -7,14 +7,13 @@ log and an evaluation at every iteration. What is theirs alone in the text is no
 
 import copy
 import io
-import time
 
 import torch
 from torch import nn
 
 
 def published_loop(M, seen, held, *, hidden, sd, learning_rate, n_iter):
-    """Train for `n_iter` iterations and return the seconds."""
+    """Train for `n_iter` iterations; return the least error on the entries held out."""
     torch.manual_seed(0)
     n, p = M.shape
     sizes = [n, *hidden, p]
@@ -26,7 +25,7 @@ def published_loop(M, seen, held, *, hidden, sd, learning_rate, n_iter):
         nn.init.normal_(layer.weight, std=sd)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     identity = torch.eye(n, dtype=torch.float64)
-    best, log, start = float("inf"), io.StringIO(), time.perf_counter()
+    best, log = float("inf"), io.StringIO()
     for iteration in range(n_iter):
         optimizer.zero_grad()
         L = model(identity)
@@ -37,4 +36,4 @@ def published_loop(M, seen, held, *, hidden, sd, learning_rate, n_iter):
         if error < best:
             best, _ = error, copy.deepcopy(model)
         log.write(f"iteration {iteration} loss {loss.item()} validation {error}\n")
-    return time.perf_counter() - start
+    return best
