@@ -66,7 +66,8 @@ def extrapolated_step(problem, state):
 
     :math:`S^+` is a sweep from :math:`\tilde S, \tilde E`, and :math:`E^+` one from
     the new :math:`\tilde S`. Where the loss would rise, a run stays where it is and
-    :math:`\beta` shrinks; elsewhere :math:`\beta` grows. So the loss never rises.
+    :math:`\beta` shrinks; elsewhere it grows. So the loss never rises (book:
+    ``eq-extrapolated-nmf``).
 
     References
     ----------
