@@ -10,7 +10,11 @@ from sklearn.decomposition import NMF
 
 from latentomics.arrays import as_tensor
 from latentomics.data import load
-from latentomics.signatures import SemiSupervisedNMF, SupervisedNMF
+from latentomics.signatures import (
+    PseudoLabelNMF,
+    SemiSupervisedNMF,
+    SupervisedNMF,
+)
 from latentomics.signatures import extrapolation as module
 from latentomics.signatures.blocks import losses, step
 from latentomics.signatures.extrapolation import (
@@ -158,6 +162,8 @@ def test_what_single_precision_cannot_tell_goes_on_in_double(
     def watched(runs, which, **how):
         seen.append((runs.problem.X.dtype, runs.state.E.dtype))
         known(runs, which, **how)
+        if len(seen) == 1 and twice:
+            runs.settled[:] = False  # the second time decides
 
     monkeypatch.setattr(module, "settle", watched)
     runs = start(X, dtype=dtype)
@@ -203,6 +209,9 @@ def test_runs_without_a_say_of_labels_take_this_way_alone_and_in_a_grid(called):
     slow = SupervisedNMF(3, lam_c=0.0, n_runs=2, update="split", device="cpu")
     called.clear()
     slow.fit(counts, labels)
+    half = np.where(np.arange(60) % 2, labels, -1)
+    pseudo = PseudoLabelNMF(3, lam_c=0.0, threshold=0.4, n_runs=2, device="cpu")
+    assert (pseudo.fit(counts, half).pseudo_labels_ >= 0).any()  # by the weights
     assert not called
 
 

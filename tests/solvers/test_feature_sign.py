@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 
@@ -198,6 +198,24 @@ def test_a_path_looks_ahead(drug, ratio, monkeypatch):
     assert with_foresight < 0.8 * (len(turns) - with_foresight)
 
 
+def test_a_start_lies_on_the_line_through_two_points():
+    # the features stay, leave, stay out, enter, and enter with the other sign
+    before = feature_sign._Point(
+        0.6, np.array([0.1, 0.5, 0, 0, 0]), np.array([0.3, 0.3, 0.1, 0.2, -0.1])
+    )
+    here = feature_sign._Point(
+        0.5, np.array([0.2, 0.2, 0, 0, 0]), np.array([0.25, 0.25, 0.1, 0.21, -0.2])
+    )
+    w, signs = feature_sign._foreseen(here, before, 0.5, 0.4)
+    assert_array_equal(w, [0.2, 0, 0, 0, 0])
+    assert_array_equal(signs, [1, 0, 0, 1, -1])
+    w, signs = feature_sign._foreseen(here, before, 0.5, 0.46)
+    assert_array_equal(w, here.w)
+    assert_array_equal(signs, [1, 1, 0, 0, -1])
+    w, signs = feature_sign._foreseen(here, None, 0.5, 0.4)
+    assert_array_equal(signs, [1, 1, 0, 0, 0])
+
+
 @pytest.mark.parametrize("ratio", [0.5, 1.0])
 def test_twins_share(drug, ratio):
     X, y = drug
@@ -270,6 +288,7 @@ def test_a_search_that_is_cut_off_is_told(drug, monkeypatch):
     best = settled(X, y, 0.5, lam, np.zeros(60))
     monkeypatch.setattr(feature_sign, "TURNS", 30)
     with pytest.warns(ConvergenceWarning, match="not exact: .* broken by 0.6 of"):
-        w = settled(X, y, 0.5, lam, np.zeros(60))
+        w, slope = feature_sign.settled(X, y, 0.5, lam, np.zeros(60), np.zeros(60))
+    assert_allclose(slope, X.T @ (y - X @ w) / 40, atol=1e-14)
     assert loss(X, y, 0.5, lam, best) < loss(X, y, 0.5, lam, w)
     assert loss(X, y, 0.5, lam, w) < loss(X, y, 0.5, lam, np.zeros(60))
