@@ -217,6 +217,36 @@ def test_a_start_lies_on_the_line_through_two_points():
 
 
 @pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_penalties_that_differ_by_rounding_send_no_start_astray(
+    ratio, rng, monkeypatch
+):
+    X = rng.normal(size=(40, 600))
+    X, y = np.asfortranarray(X - X.mean(axis=0)), X[:, :5].sum(axis=1)
+    y -= y.mean()
+    find, sizes = feature_sign._with_signs, []
+
+    def watched(X, y, signs, *given):
+        sizes.append(np.count_nonzero(signs))
+        return find(X, y, signs, *given)
+
+    monkeypatch.setattr(feature_sign, "_with_signs", watched)
+    lams = largest(X, y, ratio) * 0.8 ** np.arange(1, 15)
+    few = elastic_net_path(X, y, ratio, lams)
+    usual, twins = max(sizes), np.sort([*lams, *np.nextafter(lams, 0)])[::-1]
+    assert_allclose(elastic_net_path(X, y, ratio, twins)[:, ::2], few, atol=1e-9)
+    assert max(sizes) <= usual + 5
+
+
+def test_equal_penalties_share_weights_and_rising_ones_are_refused(drug):
+    X, y = drug
+    lam = 0.3 * largest(X, y, 0.5)
+    W = elastic_net_path(X, y, 0.5, np.array([lam, lam]))
+    assert_array_equal(W[:, 0], W[:, 1])
+    with pytest.raises(ValueError, match="lams must not rise; got"):
+        elastic_net_path(X, y, 0.5, np.array([lam, 1.1 * lam]))
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
 def test_twins_share(drug, ratio):
     X, y = drug
     lams = largest(X, y, ratio) * np.array([0.5, 0.1, 0.01])

@@ -15,6 +15,7 @@ ROUNDING = 1e-9  # residual of a solved system, relative to the threshold
 LOOSE = 1e-5  # relative to the threshold; beyond it weights are not called exact
 PIVOT = 1e-5  # relative to the largest; below it features are nearly dependent
 REFINED = 3  # most solutions of a system, each of what the one before left over
+FURTHEST = 2  # steps like the last that are foreseen, for a last one may be rounding
 SINGULAR = 1e-13  # relative to the largest eigenvalue; below it they are dependent
 
 
@@ -49,6 +50,11 @@ def elastic_net_path(X, y, ratio, lams):
         1e-5 of their threshold (usually 1e-12). Equal features, which the lasso cannot
         tell apart, share their weight.
 
+    Raises
+    ------
+    ValueError
+        If `lams` rise.
+
     Warns
     -----
     ConvergenceWarning
@@ -59,6 +65,8 @@ def elastic_net_path(X, y, ratio, lams):
     ----------
     [1] Lee, Battle, Raina & Ng (2007). NIPS 19:801-808, algorithm 1.
     """
+    if (np.diff(lams) > 0).any():
+        raise ValueError(f"lams must not rise; got {lams}")
     if not ratio:
         return _ridge(X, y, lams)
     if ratio == 1:  # equal features would make every system singular
@@ -93,7 +101,7 @@ def _foreseen(here, before, ratio, lam):
     """
     w, signs = here.w.copy(), np.sign(here.w)
     if before:
-        ahead = (here.lam - lam) / (before.lam - here.lam)
+        ahead = min((here.lam - lam) / (before.lam - here.lam), FURTHEST)
         w_next = w + ahead * (w - before.w)
         slope = here.slope + ahead * (here.slope - before.slope)
         enters = (w == 0) & (np.abs(slope) > ratio * lam)
