@@ -30,7 +30,7 @@ BIG = (5000, 2000)
 # .00715, and single starts of ours stop at .0068 to .0069
 TARGET = 0.0068
 AVERAGED = {"loss": Trimmed(0.15), "scoring": "mse", "n_starts": 2, "scale": None}
-PUBLISHED_ITERATIONS = 100  # timed; it does not reach the target within 3,000
+PUBLISHED_ITERATIONS = 100
 LAM, STEPS = 20.0, 100  # of soft-impute
 
 
@@ -107,9 +107,9 @@ def races(planted):
     how = {"measure": "validation error", "value": error}
     yield _row(task, "ours", timing, iterations=model.trace_.n_iter, **how)
     error, timing = ways["published loop"]
-    task = f"two-block, {PUBLISHED_ITERATIONS} iterations, 5 factors of width 500"
     how |= {"value": error, "iterations": PUBLISHED_ITERATIONS, "dtype": "float64"}
-    yield _row(task, "published loop", timing, **how)
+    who = f"published loop, its first {PUBLISHED_ITERATIONS} iterations"
+    yield _row(task, who, timing, **how)
 
 
 def soft_imputes(planted):
@@ -128,10 +128,12 @@ def soft_imputes(planted):
     plain = SoftImpute(LAM, accelerate=False, tol=0, max_iter=STEPS, device="cpu")
     ways = in_turns({"ours": lambda: fit(plain, X, None), "NumPy loop": loop})
     Z = ways["NumPy loop"][0]
-    assert np.abs(ways["ours"][0].low_rank_ - Z).max() < 1e-9
+    apart = np.abs(ways["ours"][0].low_rank_ - Z).max()
+    assert apart < 1e-9
     for who, (_, timing) in ways.items():
         task = f"soft-impute, two-block, {STEPS} plain steps"
-        yield _row(task, who, timing, iterations=STEPS, dtype="float64")
+        how = {"measure": "largest difference", "value": apart}
+        yield _row(task, who, timing, iterations=STEPS, dtype="float64", **how)
 
 
 def peak_memory():

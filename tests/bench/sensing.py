@@ -29,7 +29,7 @@ from latentomics.studies.sensing.simulate import planted_modules
 
 N_SAMPLES, N_ATOMS, K = 1000, 500, 15
 LENGTHS = (500, 5000)
-SMAF_SIZE = (3000, 500)  # samples, genes; as many modules as genes
+SMAF_SIZE = (10_000, 500)  # samples, genes; as many modules as genes
 SMALL = (2000, 300)
 ATOMS, PASSES, EPOCHS, HIDDEN = 100, 5, 20, (500, 500, 500)
 
@@ -67,9 +67,12 @@ def pursuits(D, Y):
     }
     if find_spec("spams"):
         solvers["spams"] = their_pursuit(D, Y)
-    for who, (_, timing) in in_turns(solvers).items():
+    for who, (W, timing) in in_turns(solvers).items():
+        W = W.T if W.shape[0] == N_ATOMS else W
+        left = np.square(Y - W @ D).sum() / np.square(Y).sum()
         dtype = "float32" if "float32" in who else "float64"
         facts = {**timing, "iterations": K, "dtype": dtype}
+        facts |= {"measure": "share unexplained", "value": left}
         yield {"task": f"pursuit, atoms of length {D.shape[1]}", "who": who, **facts}
 
 

@@ -28,6 +28,7 @@ LAPS = 200
 SIZE = {"n": 800, "K": 7}
 GROWTH = {"n": (200, 2000, 20_000), "K": (5, 10, 20, 30)}
 K_EXOMES, THEIR_RUNS, WARM = 10, 3, 3
+AROUND_FEW = (100, 400)  # samples, below and above where SciPy's loop takes over
 CAP = 1000  # multiplicative updates of a run
 
 
@@ -56,7 +57,8 @@ def rows():
             times = N_RUNS * THEIR_ITERATIONS / LAPS
             seconds = [name for name in timing if name.startswith("seconds")]
             timing |= {name: times * timing[name] for name in seconds}
-        yield _row(task, who, timing, iterations=_iterations(model))
+        count = _iterations(model) or THEIR_ITERATIONS
+        yield _row(task, who, timing, iterations=count)
     for n in GROWTH["n"]:
         yield from _alone(f"growth, samples {n}", partial(_ours, *made(n), 7))
     for K in GROWTH["K"]:
@@ -68,12 +70,15 @@ def rows():
     yield from _alone("NNLS, 20000 x 30", partial(refit_exposures, X, S))
     if available("tcga_sbs96") and available("cosmic_sbs"):
         X = load("tcga_sbs96").to_numpy(dtype=float)
-        yield from refits(X, load("cosmic_sbs").to_numpy())
+        S = load("cosmic_sbs").to_numpy()
+        yield from refits("NNLS, TCGA x COSMIC", X, S)
+        for n in AROUND_FEW:
+            yield from refits(f"NNLS, {n} of TCGA x COSMIC", X[:n], S)
         yield from exomes(X / X.sum(axis=1, keepdims=True))
 
 
-def refits(X, S):
-    """Yield exposures of all TCGA exomes to all of COSMIC: ours, and SciPy's."""
+def refits(task, X, S):
+    """Yield exposures of TCGA exomes to all of COSMIC: ours, and SciPy's."""
     ways = {
         "ours": lambda: refit_exposures(X, S),
         "SciPy loop": lambda: np.array([nnls(S.T, x)[0] for x in X]),
@@ -84,7 +89,7 @@ def refits(X, S):
     assert apart < 1e-9
     for who, (_, timing) in found.items():
         how = {"measure": "largest difference", "value": apart}
-        yield _row("NNLS, TCGA x COSMIC", who, timing, **how)
+        yield _row(task, who, timing, **how)
 
 
 def exomes(X):
@@ -103,7 +108,7 @@ def exomes(X):
 
     early = {"tol": 0, "max_iter": 50}
     ways = {
-        "ours": partial(without_labels, X, K_EXOMES),
+        "ours": lambda: without_labels(X, K_EXOMES)[0],
         "three runs of scikit-learn": theirs,
         "three runs of scikit-learn, 50 iterations": partial(theirs, **early),
     }
@@ -118,24 +123,25 @@ def exomes(X):
 
 
 def without_labels(X, K):
-    """Return the lowest loss of ten runs on profiles, without labels."""
+    """Return the losses of ten runs on profiles, without labels, the lowest first."""
     none = {"Y": np.zeros((1, len(X))), "labelled": np.zeros(len(X), bool)}
     how = {"unlabelled": 0.0, "device": "cpu", "dtype": "float64", "seed": 0}
     setting = Setting(K, lam_c=0.0, lam_2=1.0)
     runs = start_runs(X, settings=[setting], n_runs=N_RUNS, **none, **how)
     warm_up(runs, WARM)
     settle_without_labels(runs, range(N_RUNS), phase=0, tol=1e-4, max_iter=800)
-    return float(losses(runs.problem, runs.state).min())
+    return sorted(losses(runs.problem, runs.state).tolist())
 
 
 def multiplicative(X):
     """Yield ten runs of ours, and the updates at the core of SigProfilerExtractor.
 
     Multiplicative ones (Lee & Seung 2001), here of the same squares. One run goes on to
-    the loss of ours, or to a cap; ten are counted from it. *value* is the loss reached.
+    the loss of the middle one of ours, or to a cap, which its name then says; ten are
+    counted from it. *value* is the loss reached.
     """
     X, K = X / X.sum(axis=1, keepdims=True), SIZE["K"]
-    goal = without_labels(X, K)
+    goal = without_labels(X, K)[N_RUNS // 2]
 
     def theirs():
         rng = np.random.default_rng(0)
@@ -147,14 +153,18 @@ def multiplicative(X):
                 break
         return count, float(np.square(X - E @ S).sum())
 
-    ways = {"ours": lambda: without_labels(X, K), "multiplicative updates": theirs}
+    ways = {
+        "ours": lambda: without_labels(X, K)[N_RUNS // 2],
+        "multiplicative updates": theirs,
+    }
     for who, (result, timing) in in_turns(ways).items():
         count, loss = (None, result) if who == "ours" else result
         if who != "ours":
             seconds = [name for name in timing if name.startswith("seconds")]
             timing |= {name: N_RUNS * timing[name] for name in seconds}
+            who += f", stopped at {CAP}" * (count == CAP)
         how = {"iterations": count, "measure": "loss", "value": loss}
-        yield _row(f"ten runs without labels, {len(X)} catalogues", who, timing, **how)
+        yield _row(f"no labels, ten runs, {len(X)} catalogues", who, timing, **how)
 
 
 def _alone(task, way):

@@ -78,7 +78,7 @@ def ratios(table):
 def reproduced(table, stored):
     """Return ratios here and as stored, and whether they differ by less than a factor.
 
-    One row for each task and who did it but the first.
+    One row for each rival; whatever was timed alone has no ratio.
     """
     rows = ["task", "who"]
     here = table[rows].assign(here=ratios(table))

@@ -102,14 +102,8 @@ def nearest_on_simplex(v):
     low, high = v.min() - 1, v.max()
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high)
-            if np.clip(v - middle, 0, None).sum() > 1
-            else (
-                low,
-                middle,
-            )
-        )
+        over = np.clip(v - middle, 0, None).sum() > 1
+        low, high = (middle, high) if over else (low, middle)
     return np.clip(v - low, 0, None)
 
 
@@ -150,33 +144,74 @@ def test_what_is_left_is_in_the_precision_asked_for(X, dtype):
         assert torch.equal(S[r], untouched.S[r])
 
 
-@pytest.mark.parametrize(
-    ("tol", "dtype", "twice"),
-    [(1e-3, "float64", False), (1e-6, "float64", True), (1e-6, "float32", False)],
-)
-def test_what_single_precision_cannot_tell_goes_on_in_double(
-    X, tol, dtype, twice, monkeypatch
-):
+@pytest.fixture
+def phases(monkeypatch):
+    """Precision and number of runs of each call of `settle`, and its update."""
     seen, known = [], module.settle
 
-    def watched(runs, which, **how):
-        seen.append((runs.problem.X.dtype, runs.state.E.dtype))
-        known(runs, which, **how)
-        if len(seen) == 1 and twice:
-            runs.settled[:] = False  # the second time decides
+    def watched(runs, which, *, update, **how):
+        dtype = str(runs.state.E.dtype).removeprefix("torch.")
+        fast = "extrapolated" if update is module.extrapolated_step else "plain"
+        seen.append((dtype, len(which), fast))
+        known(runs, which, update=update, **how)
 
     monkeypatch.setattr(module, "settle", watched)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("tol", "dtype", "expected"),
+    [
+        (1e-3, "float64", [("float32", 4, "extrapolated")]),
+        (1e-3, "float32", [("float32", 4, "extrapolated")]),
+        (1e-8, "float64", [("float64", 4, "extrapolated")]),
+        (1e-8, "float32", [("float32", 4, "plain")]),
+    ],
+)
+def test_single_precision_is_for_changes_that_it_can_tell(
+    X, tol, dtype, expected, phases
+):
     runs = start(X, dtype=dtype)
     settle_without_labels(runs, range(4), phase=0, tol=tol, max_iter=9000)
-    assert seen == [(torch.float32,) * 2] + twice * [(torch.float64,) * 2]
+    assert phases == expected
+
+
+def test_runs_that_become_too_good_for_single_precision_go_on(phases):
+    # three of the runs reach an almost perfect fit, one is kept from it
+    rng = np.random.default_rng(0)
+    X = rng.dirichlet(np.ones(3), 50) @ rng.dirichlet(np.full(24, 0.2), 3)
+    runs = start(X, [THREE])
+    runs.problem.alive[0, 2] = 0
+    runs.state.E[0, 2] = 0
+    settle_without_labels(runs, range(4), phase=0, tol=1e-4, max_iter=9000)
+    assert phases == [
+        ("float32", 4, "extrapolated"),
+        ("float64", 3, "extrapolated"),
+    ]
     assert runs.settled.all()
+    loss, size = losses(runs.problem, runs.state), float(runs.problem.X.square().sum())
+    assert (loss[1:] < 1e-7 * size).all()
+    assert loss[0] > 1e-3 * size
+    history = pd.DataFrame(runs.history)
+    assert not history.duplicated(["run", "iteration"]).any()
+    rise = history.groupby("run")["loss"].diff().max()
+    assert rise < module.UNSURE * size
 
 
-def test_a_run_that_is_cut_off_has_not_settled(X):
+@pytest.mark.parametrize("max_iter", [1, 2, 20, 25])
+@pytest.mark.parametrize("tol", [1e-3, 0])
+def test_a_run_that_is_cut_off_has_not_settled(X, max_iter, tol):
     runs = start(X)
-    settle_without_labels(runs, range(4), phase=0, tol=1e-3, max_iter=20)
+    settle_without_labels(runs, range(4), phase=0, tol=tol, max_iter=max_iter)
     assert not runs.settled.any()
-    assert_array_equal(runs.n_iter, 21)  # and the last, in double precision
+    assert_array_equal(runs.n_iter, max_iter)
+
+
+def test_a_run_once_unsettled_stays_so(X):
+    runs = start(X)
+    runs.settled[1] = False
+    settle_without_labels(runs, range(4), phase=0, tol=1e-3, max_iter=900)
+    assert_array_equal(runs.settled, [True, False, True, True])
 
 
 @pytest.fixture

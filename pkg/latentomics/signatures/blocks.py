@@ -13,8 +13,17 @@ from latentomics.linalg.simplex import project_simplex
 ROUNDS = 2  # updates of S and E per update of W: the fastest to converge
 
 
+class _Tensors:
+    """Base of what holds tensors of one precision."""
+
+    def to(self, dtype):
+        """Return the same in another precision."""
+        tensors = {k: v for k, v in vars(self).items() if isinstance(v, torch.Tensor)}
+        return replace(self, **{name: M.to(dtype) for name, M in tensors.items()})
+
+
 @dataclass
-class Problem:
+class Problem(_Tensors):
     r"""Profiles, labels and weights of the loss.
 
     .. math::
@@ -38,10 +47,6 @@ class Problem:
         """Weight of "none of the classes" for each sample, u (1 - l), shape (R, N)."""
         return self.unlabelled * (1 - self.labelled)
 
-    def to(self, dtype):
-        """Return the problem in another precision."""
-        return _cast(self, dtype)
-
     def of(self, runs):
         """Return the problem of some runs."""
         names = ("lam_c", "lam_2", "alive", "Y", "labelled")
@@ -49,16 +54,12 @@ class Problem:
 
 
 @dataclass
-class State:
+class State(_Tensors):
     """Signatures, exposures and weights of the classes."""
 
     S: torch.Tensor
     E: torch.Tensor
     W: torch.Tensor
-
-    def to(self, dtype):
-        """Return the state in another precision."""
-        return _cast(self, dtype)
 
     def of(self, runs):
         """Return the state of some runs."""
@@ -67,11 +68,6 @@ class State:
     def put(self, runs, new):
         """Overwrite the state of some runs."""
         self.S[runs], self.E[runs], self.W[runs] = new.S, new.E, new.W
-
-
-def _cast(parts, dtype):
-    tensors = {k: v for k, v in vars(parts).items() if isinstance(v, torch.Tensor)}
-    return replace(parts, **{name: M.to(dtype) for name, M in tensors.items()})
 
 
 def logits(state):

@@ -1,7 +1,9 @@
 """A faster way to factorise without labels: each step goes on a little further."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import torch
 
 from latentomics.arrays import as_numpy
@@ -24,27 +26,54 @@ UNSURE = 10 * torch.finfo(torch.float32).eps  # of a loss, relative to the squar
 def settle_without_labels(runs, which, *, phase, tol, max_iter):
     """Iterate as :func:`settle` does, with :func:`extrapolated_step`.
 
-    In single precision at first, then a last step in that of `runs`. Where single
-    precision cannot tell a change of `tol`, as in an almost perfect fit, runs settle
-    once more in double precision.
+    In single precision at first, and then one step in that of `runs`. Where single
+    precision cannot tell a change of `tol`, as in an almost perfect fit, runs go on: in
+    double precision if that is theirs, else by plain steps, which no rounding refuses.
     """
-    how = {"phase": phase, "tol": tol, "update": extrapolated_step}
-    single = replace(
+    which, settled, end = np.array(which), runs.settled.copy(), runs.n_iter + max_iter
+    rough = which[~_unsure(runs, which, tol) & (max_iter > 1)]
+    fresh = np.setdiff1d(which, rough)
+    if len(rough):
+        _settle_in_single(runs, rough, phase=phase, tol=tol, max_iter=max_iter - 1)
+    again = rough[_unsure(runs, rough, tol)]
+    runs.settled[again] = settled[again]  # single precision cannot say
+    sure = np.setdiff1d(rough, again)
+    record(runs, _places(runs, sure), 0, phase, _losses(runs, sure))
+    double = runs.problem.X.dtype == torch.float64
+    update = extrapolated_step if double else partial(step, labels=False)
+    for some in (fresh, again):
+        left = (end - runs.n_iter)[some].min(initial=max_iter)
+        if len(some) and left:
+            settle(runs, some, phase=phase, tol=tol, max_iter=int(left), update=update)
+        elif len(some):
+            runs.settled[some] = False
+
+
+def _settle_in_single(runs, which, **how):
+    """Settle runs in single precision, and take a step in theirs."""
+    single = replace(  # n_iter, settled and history are those of `runs`
         runs, state=runs.state.to(torch.float32), problem=runs.problem.to(torch.float32)
     )
-    settle(single, which, max_iter=max_iter, **how)
-    X = runs.problem.X
-    which = torch.as_tensor(which, device=X.device)
-    problem, state = runs.problem.of(which), single.state.of(which).to(X.dtype)
-    state = step(problem, state, labels=False)
-    runs.state.put(which, state)
-    loss = losses(problem, state)
-    record(runs, which, 1, phase, loss)
-    runs.n_iter[as_numpy(which)] += 1
-    unsure = as_numpy(which[tol * loss < UNSURE * X.square().sum()])
-    if X.dtype == torch.float64 and len(unsure):
-        runs.settled[unsure] = True  # only now can it be said
-        settle(runs, unsure, max_iter=max_iter, **how)
+    settle(single, which, update=extrapolated_step, **how)
+    here = _places(runs, which)
+    state = single.state.of(here).to(runs.problem.X.dtype)
+    runs.state.put(here, step(runs.problem.of(here), state, labels=False))
+    runs.n_iter[which] += 1
+
+
+def _places(runs, which):
+    return torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
+
+
+def _losses(runs, which):
+    here = _places(runs, which)
+    return losses(runs.problem.of(here), runs.state.of(here))
+
+
+def _unsure(runs, which, tol):
+    """Return for which runs a change of `tol` is lost in single precision."""
+    size = UNSURE * runs.problem.X.square().sum()
+    return as_numpy(tol * _losses(runs, which) < size)
 
 
 @dataclass
@@ -74,14 +103,14 @@ def extrapolated_step(problem, state):
     [1] Ang & Gillis (2019). Neural Comput 31(2):417-439.
     """
     if not isinstance(state, Ahead):
-        state = _from_rest(state)
+        state = _from_rest(problem, state)
     share = state.share[:, None, None]
     plain = update_signatures(problem, State(state.S, state.E_ahead, state.W))
     S = project_simplex(plain + share * (plain - state.S_plain))
-    gram, target = misfit = misfit_parts(problem, S)
+    misfit = misfit_parts(problem, S)
     E = sweep(problem, State(S, state.E_ahead, state.W), misfit)
-    loss = (gram / 2 @ E).sub_(target).mul_(E).sum(dim=(1, 2))
-    kept = loss <= state.loss
+    loss = _loss(E, misfit)
+    kept = ~(loss > state.loss)  # a loss that is no number must come to light
 
     def if_kept(new, old):
         return torch.where(kept.view(-1, *[1] * (new.dim() - 1)), new, old)
@@ -100,8 +129,14 @@ def extrapolated_step(problem, state):
     )
 
 
-def _from_rest(state):
+def _from_rest(problem, state):
     S, E, W = state.S, state.E, state.W
-    first = torch.full_like(S[:, 0, 0], FIRST)
-    never = torch.full_like(first, torch.inf)
-    return Ahead(S, E, W, S, E, never, first, torch.ones_like(first))
+    share = torch.full_like(S[:, 0, 0], FIRST)
+    loss = _loss(E, misfit_parts(problem, S))
+    return Ahead(S, E, W, S, E, loss, share, torch.ones_like(share))
+
+
+def _loss(E, misfit):
+    """Return the loss of each run up to the squares of X."""
+    gram, target = misfit
+    return (gram / 2 @ E).sub_(target).mul_(E).sum(dim=(1, 2))

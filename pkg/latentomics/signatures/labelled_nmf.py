@@ -78,8 +78,10 @@ class LabelledNMF(
     n_runs: int = whole(10)
     """Number of random starts."""
     update: str = one_of(UPDATES, "mm")
-    """With "mm" the loss falls at every step (book: ``eq-bohning``); "split" is slower,
-    and it may rise; "paper" is the update of [1], rescaled, and may not converge."""
+    """With "mm" the loss falls at every step (book: ``eq-bohning``), and with `lam_c` 0
+    steps are extrapolated, in single precision until runs settle (book:
+    ``eq-extrapolated-nmf``); "split" is slower, and the loss may rise; "paper" is the
+    update of [1], rescaled, and may not converge."""
     warm_up: int = whole(50, at_least=0)
     """Initial iterations without labels."""
     tol: float = not_negative(1e-4)
@@ -124,7 +126,7 @@ class LabelledNMF(
         """Let runs settle; where labels have no say, by a faster update."""
         how = {"phase": phase, "tol": self.tol, "max_iter": self.max_iter}
         which, alone = np.asarray(which), np.zeros(len(which), dtype=bool)
-        if self.update == "mm" and not self.later:  # what is later reads the weights
+        if self.update == "mm" and not self.later:  # pseudo-labels need weights
             alone = as_numpy(runs.problem.lam_c)[which] == 0
         if alone.any():
             settle_without_labels(runs, which[alone], **how)

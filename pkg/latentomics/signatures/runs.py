@@ -124,14 +124,14 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
     # Not `iterate`: each run of the batch stops, and is recorded, on its own
     which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
-    loss = losses(problem, state)
+    loss = _exact_losses(problem, state)
     record(runs, which, 0, phase, loss)
     calm, rose = torch.zeros_like(loss), torch.zeros_like(loss, dtype=torch.bool)
     for n_iter in range(1, max_iter + 1):
         state = update(problem, state)
         if n_iter % LOOK_EVERY and n_iter < max_iter:
             continue
-        before, loss = loss, losses(problem, state)
+        before, loss = loss, _exact_losses(problem, state)
         _check_finite(loss, n_iter)
         record(runs, which, n_iter, phase, loss)
         change = (loss - before) / loss.abs().clamp(min=torch.finfo(loss.dtype).tiny)
@@ -148,6 +148,12 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
             problem, state = problem.of(~ends), state.of(~ends)
             if not len(which):
                 return
+
+
+def _exact_losses(problem, state):
+    """Return losses in double precision, whatever that of the runs."""
+    state = State(state.S, state.E, state.W)
+    return losses(problem.to(torch.float64), state.to(torch.float64))
 
 
 def rounding(problem, loss):
