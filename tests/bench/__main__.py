@@ -49,7 +49,7 @@ def main(names):
         table = pd.concat([stored[~stored["part"].isin(names)], table])
     for column in ("iterations", "repeats"):
         table[column] = table[column].astype("Int64")
-    table = table.sort_values("part", kind="stable").round(9)
+    table = table.sort_values("part", kind="stable")
     table.to_csv(SPEED, index=False, lineterminator="\n", float_format="%.6g")
 
 

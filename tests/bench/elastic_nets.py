@@ -3,8 +3,8 @@
 A nested cross-validation of CCLE chooses each drug's penalty in every outer fold: in
 each of five inner folds, and then on all of the fold, a path of 100 lam for each of
 five ratios. Both are timed on the same few of these paths, and scaled to all of one
-outer fold. celer stops at a duality gap, ours at rounding; neither may have a loss
-above the other's by more than that gap.
+outer fold. celer stops at a duality gap, ours at rounding; no loss of celer's may be
+above ours by more than that gap.
 """
 
 import time
@@ -35,7 +35,7 @@ def rows():
     ways = {"ours": ours, "celer, drug by drug": lambda *a: celer(celer_path, *a)}
     X, Y = (M.to_numpy() for M in (screen("ccle").X, screen("ccle").Y))
     n_paths = Y.shape[1] * (N_FOLDS + 1)
-    seconds, apart = {who: [] for who in ways}, 0.0
+    seconds, above = {who: [] for who in ways}, dict.fromkeys(ways, 0.0)
     for repeat in range(REPEATS):
         rng, spent = np.random.default_rng(repeat), dict.fromkeys(ways, 0.0)
         for drug in rng.choice(Y.shape[1], PATHS, replace=False):
@@ -49,19 +49,21 @@ def rows():
                 W = way(Z, r)
                 spent[who] += time.process_time() - begin
                 found[who] = losses(Z, r, W)
-            one, two = found.values()
-            apart = max(apart, np.abs(one - two).max())
-            assert apart < TOL
+            best = np.minimum(*found.values())
+            for who in ways:
+                above[who] = max(above[who], (found[who] - best).max())
         for who in ways:
             seconds[who].append(spent[who] * n_paths / PATHS)
+    assert above["ours"] < 1e-12
+    assert max(above.values()) < 2 * TOL  # celer's is relative to twice that loss
     for who, found in seconds.items():
         yield {
             "task": "nested elastic nets, CCLE",
             "who": who,
             **columns(found),
             "dtype": "float64",
-            "measure": "losses apart",
-            "value": apart,
+            "measure": "most above the lower loss",
+            "value": above[who],
         }
 
 
