@@ -1,7 +1,6 @@
 """Runs without labels: never uphill, as low as the plain updates, in less time."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from labelled_problems import planted
@@ -15,12 +14,8 @@ from latentomics.signatures import (
     SemiSupervisedNMF,
     SupervisedNMF,
 )
-from latentomics.signatures import extrapolation as module
 from latentomics.signatures.blocks import losses, step
-from latentomics.signatures.extrapolation import (
-    extrapolated_step,
-    settle_without_labels,
-)
+from latentomics.signatures.extrapolation import extrapolated_step
 from latentomics.signatures.runs import Setting, settle, start_runs, warm_up
 from latentomics.signatures.together import fit_together
 
@@ -111,8 +106,8 @@ def test_it_ends_as_low_as_scikit_learn_and_sooner_than_plain_steps(X):
     fast, plain = start(X), start(X)
     for runs in (fast, plain):
         warm_up(runs, 5)
-    settle_without_labels(fast, range(4), phase=0, tol=1e-5, max_iter=5000)
     how = {"phase": 0, "tol": 1e-5, "max_iter": 5000}
+    settle(fast, range(4), update=extrapolated_step, **how)
     settle(plain, range(4), update=lambda p, s: step(p, s, labels=False), **how)
     assert fast.settled.all()
     low, usual = losses(fast.problem, fast.state), losses(plain.problem, plain.state)
@@ -125,105 +120,41 @@ def test_it_ends_as_low_as_scikit_learn_and_sooner_than_plain_steps(X):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_what_is_left_is_in_the_precision_asked_for(X, dtype):
+def test_only_the_runs_asked_for_move_and_padding_stays_empty(X, dtype):
     runs = start(X, [THREE, FIVE], dtype)
-    settle_without_labels(runs, [0, 2, 5], phase=0, tol=1e-4, max_iter=300)
+    settle(runs, [0, 2, 5], phase=0, tol=1e-4, max_iter=900, update=extrapolated_step)
     S, E = runs.state.S, runs.state.E
     assert S.dtype == E.dtype == getattr(torch, dtype)
     assert_allclose(S.sum(dim=2), 1, rtol=1e-12 if dtype == "float64" else 1e-6)
     assert (S >= 0).all()
     assert (E >= 0).all()
     assert not E[:4, 3:].any()
-    last = pd.DataFrame(runs.history).groupby("run").last()
-    here = losses(runs.problem, runs.state)
-    assert last.index.tolist() == [0, 2, 5]
-    assert_allclose(last["loss"], here[[0, 2, 5]], rtol=1e-12)
-    assert_array_equal(last["iteration"], runs.n_iter[[0, 2, 5]])
+    assert runs.settled.all()
     untouched = start(X, [THREE, FIVE], dtype).state
     for r in (1, 3, 4, 6, 7):
         assert torch.equal(S[r], untouched.S[r])
 
 
-@pytest.fixture
-def phases(monkeypatch):
-    """Precision and number of runs of each call of `settle`, and its update."""
-    seen, known = [], module.settle
-
-    def watched(runs, which, *, update, **how):
-        dtype = str(runs.state.E.dtype).removeprefix("torch.")
-        fast = "extrapolated" if update is module.extrapolated_step else "plain"
-        seen.append((dtype, len(which), fast))
-        known(runs, which, update=update, **how)
-
-    monkeypatch.setattr(module, "settle", watched)
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("tol", "dtype", "expected"),
-    [
-        (1e-3, "float64", [("float32", 4, "extrapolated")]),
-        (1e-3, "float32", [("float32", 4, "extrapolated")]),
-        (1e-8, "float64", [("float64", 4, "extrapolated")]),
-        (1e-8, "float32", [("float32", 4, "plain")]),
-    ],
-)
-def test_single_precision_is_for_changes_that_it_can_tell(
-    X, tol, dtype, expected, phases
-):
-    runs = start(X, dtype=dtype)
-    settle_without_labels(runs, range(4), phase=0, tol=tol, max_iter=9000)
-    assert phases == expected
-
-
-def test_runs_that_become_too_good_for_single_precision_go_on(phases):
-    # three of the runs reach an almost perfect fit, one is kept from it
-    rng = np.random.default_rng(0)
-    X = rng.dirichlet(np.ones(3), 50) @ rng.dirichlet(np.full(24, 0.2), 3)
-    runs = start(X, [THREE])
-    runs.problem.alive[0, 2] = 0
-    runs.state.E[0, 2] = 0
-    settle_without_labels(runs, range(4), phase=0, tol=1e-4, max_iter=9000)
-    assert phases == [
-        ("float32", 4, "extrapolated"),
-        ("float64", 3, "extrapolated"),
-    ]
-    assert runs.settled.all()
-    loss, size = losses(runs.problem, runs.state), float(runs.problem.X.square().sum())
-    assert (loss[1:] < 1e-7 * size).all()
-    assert loss[0] > 1e-3 * size
-    history = pd.DataFrame(runs.history)
-    assert not history.duplicated(["run", "iteration"]).any()
-    rise = history.groupby("run")["loss"].diff().max()
-    assert rise < module.UNSURE * size
-
-
-@pytest.mark.parametrize("max_iter", [1, 2, 20, 25])
-@pytest.mark.parametrize("tol", [1e-3, 0])
-def test_a_run_that_is_cut_off_has_not_settled(X, max_iter, tol):
-    runs = start(X)
-    settle_without_labels(runs, range(4), phase=0, tol=tol, max_iter=max_iter)
-    assert not runs.settled.any()
-    assert_array_equal(runs.n_iter, max_iter)
-
-
-def test_a_run_once_unsettled_stays_so(X):
-    runs = start(X)
-    runs.settled[1] = False
-    settle_without_labels(runs, range(4), phase=0, tol=1e-3, max_iter=900)
-    assert_array_equal(runs.settled, [True, False, True, True])
+def test_single_precision_goes_on_as_far_as_it_can(X):
+    # rounding must not refuse every step, or runs would seem to be at rest
+    ends = {}
+    for dtype in ("float32", "float64"):
+        runs = start(X, dtype=dtype)
+        settle(runs, range(4), phase=0, tol=0, max_iter=500, update=extrapolated_step)
+        ends[dtype] = losses(runs.problem, runs.state).double()
+    assert_allclose(ends["float32"], ends["float64"], rtol=1e-4)
 
 
 @pytest.fixture
 def called(monkeypatch):
-    """The numbers of runs that settle without labels."""
-    found, known = [], module.settle_without_labels
-    monkeypatch.setattr(
-        "latentomics.signatures.labelled_nmf.settle_without_labels",
-        lambda runs, which, **how: (
-            found.append(len(which)) or known(runs, which, **how)
-        ),
-    )
+    """Numbers of runs that settle by extrapolated steps."""
+    found = []
+
+    def watched(runs, which, *, update, **how):
+        found.extend([len(which)] * (update is extrapolated_step))
+        settle(runs, which, update=update, **how)
+
+    monkeypatch.setattr("latentomics.signatures.labelled_nmf.settle", watched)
     return found
 
 
@@ -255,7 +186,8 @@ def test_real_exomes_come_out_as_low_as_by_scikit_learn():
     X = X / X.sum(axis=1, keepdims=True)
     runs = start(X, [Setting(10, 0.0, 1.0)])
     warm_up(runs, 5)
-    settle_without_labels(runs, range(4), phase=0, tol=1e-5, max_iter=2000)
+    how = {"phase": 0, "tol": 1e-5, "max_iter": 2000}
+    settle(runs, range(4), update=extrapolated_step, **how)
     given = {"init": "random", "max_iter": 2000}
     theirs = [NMF(10, random_state=r, **given).fit(X) for r in range(4)]
     best = min(model.reconstruction_err_**2 for model in theirs)

@@ -13,17 +13,8 @@ from latentomics.linalg.simplex import project_simplex
 ROUNDS = 2  # updates of S and E per update of W: the fastest to converge
 
 
-class _Tensors:
-    """Base of what holds tensors of one precision."""
-
-    def to(self, dtype):
-        """Return the same in another precision."""
-        tensors = {k: v for k, v in vars(self).items() if isinstance(v, torch.Tensor)}
-        return replace(self, **{name: M.to(dtype) for name, M in tensors.items()})
-
-
 @dataclass
-class Problem(_Tensors):
+class Problem:
     r"""Profiles, labels and weights of the loss.
 
     .. math::
@@ -54,7 +45,7 @@ class Problem(_Tensors):
 
 
 @dataclass
-class State(_Tensors):
+class State:
     """Signatures, exposures and weights of the classes."""
 
     S: torch.Tensor

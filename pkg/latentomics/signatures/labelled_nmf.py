@@ -27,7 +27,7 @@ from latentomics.params import (
 )
 from latentomics.signatures.blocks import losses
 from latentomics.signatures.consensus import consensus
-from latentomics.signatures.extrapolation import settle_without_labels
+from latentomics.signatures.extrapolation import extrapolated_step
 from latentomics.signatures.labels import labels_of, read_labels
 from latentomics.signatures.published_updates import UPDATES
 from latentomics.signatures.refit import refit_exposures, unexplained
@@ -79,9 +79,8 @@ class LabelledNMF(
     """Number of random starts."""
     update: str = one_of(UPDATES, "mm")
     """With "mm" the loss falls at every step (book: ``eq-bohning``), and with `lam_c` 0
-    steps are extrapolated, in single precision until runs settle (book:
-    ``eq-extrapolated-nmf``); "split" is slower, and the loss may rise; "paper" is the
-    update of [1], rescaled, and may not converge."""
+    steps are extrapolated (book: ``eq-extrapolated-nmf``); "split" is slower, and the
+    loss may rise; "paper" is the update of [1], rescaled, and may not converge."""
     warm_up: int = whole(50, at_least=0)
     """Initial iterations without labels."""
     tol: float = not_negative(1e-4)
@@ -128,10 +127,12 @@ class LabelledNMF(
         which, alone = np.asarray(which), np.zeros(len(which), dtype=bool)
         if self.update == "mm" and not self.later:  # pseudo-labels need weights
             alone = as_numpy(runs.problem.lam_c)[which] == 0
-        if alone.any():
-            settle_without_labels(runs, which[alone], **how)
-        if not alone.all():
-            settle(runs, which[~alone], update=UPDATES[self.update], **how)
+        for some, update in (
+            (which[alone], extrapolated_step),
+            (which[~alone], UPDATES[self.update]),
+        ):
+            if len(some):
+                settle(runs, some, update=update, **how)
 
     def _used(self, codes):
         """Return which samples are factorised; by default all."""

@@ -124,16 +124,16 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
     # Not `iterate`: each run of the batch stops, and is recorded, on its own
     which = torch.arange(len(runs.n_iter), device=runs.problem.X.device)[list(which)]
     problem, state = runs.problem.of(which), runs.state.of(which)
-    loss = _exact_losses(problem, state)
-    record(runs, which, 0, phase, loss)
+    loss = losses(problem, state)
+    _record(runs, which, 0, phase, loss)
     calm, rose = torch.zeros_like(loss), torch.zeros_like(loss, dtype=torch.bool)
     for n_iter in range(1, max_iter + 1):
         state = update(problem, state)
         if n_iter % LOOK_EVERY and n_iter < max_iter:
             continue
-        before, loss = loss, _exact_losses(problem, state)
+        before, loss = loss, losses(problem, state)
         _check_finite(loss, n_iter)
-        record(runs, which, n_iter, phase, loss)
+        _record(runs, which, n_iter, phase, loss)
         change = (loss - before) / loss.abs().clamp(min=torch.finfo(loss.dtype).tiny)
         rose = rose | (loss - before > rounding(problem, loss))
         calm = torch.where(change.abs() < tol, calm + 1, 0)
@@ -150,20 +150,13 @@ def settle(runs, which, *, phase, tol, max_iter, update=step):
                 return
 
 
-def _exact_losses(problem, state):
-    """Return losses in double precision, whatever that of the runs."""
-    state = State(state.S, state.E, state.W)
-    return losses(problem.to(torch.float64), state.to(torch.float64))
-
-
 def rounding(problem, loss):
     """Return how much a loss may rise through rounding alone."""
     size = problem.X.square().sum() + loss.abs()
     return 1e3 * torch.finfo(problem.X.dtype).eps * size
 
 
-def record(runs, which, n_iter, phase, loss):
-    """Add a look at some runs, `n_iter` iterations after their last phase."""
+def _record(runs, which, n_iter, phase, loss):
     for run, value in zip(as_numpy(which), as_numpy(loss), strict=True):
         at = int(runs.n_iter[run]) + n_iter
         runs.history.append(Look(int(run), at, phase, float(value)))
