@@ -391,6 +391,7 @@ EXEMPT_FILES = {
     "solvers.loop": CHECKED,
     "solvers.proximal": CHECKED,
     "signatures.blocks": CHECKED,
+    "signatures.extrapolation": CHECKED,
     "signatures.runs": CHECKED,
     "signatures.pseudo_label": CHECKED,
     "sensing.sparse_modules": CHECKED,
