@@ -14,7 +14,7 @@ from latentomics.signatures.blocks import (
 
 FIRST = 0.5  # share of the last change that is added
 LONGER, CAP_LONGER, SHORTER = 1.05, 1.01, 1 / 1.5  # of that share, after each step
-SLACK = 4  # roundings of the squares of X by which a loss may rise
+SLACK = 4  # rounding errors of the squares of X by which a loss may rise
 
 
 @dataclass
@@ -52,7 +52,7 @@ def extrapolated_step(problem, state):
     E = sweep(problem, State(S, state.E_ahead, state.W), misfit)
     loss = _loss(E, misfit)
     rounding = SLACK * torch.finfo(E.dtype).eps * problem.X.square().sum()
-    kept = ~(loss > state.loss + rounding)  # a loss that is no number must come out
+    kept = ~(loss > state.loss + rounding)  # so NaN is kept, and `settle` raises
 
     def if_kept(new, old):
         return torch.where(kept.view(-1, *[1] * (new.dim() - 1)), new, old)

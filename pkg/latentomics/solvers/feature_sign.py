@@ -15,7 +15,7 @@ ROUNDING = 1e-9  # residual of a solved system, relative to the threshold
 LOOSE = 1e-5  # relative to the threshold; beyond it weights are not called exact
 PIVOT = 1e-5  # relative to the largest; below it features are nearly dependent
 REFINED = 3  # most solutions of a system, each of what the one before left over
-FURTHEST = 2  # steps like the last that are foreseen, for a last one may be rounding
+FURTHEST = 2  # most last steps to extrapolate; a tiny one is little but rounding
 SINGULAR = 1e-13  # relative to the largest eigenvalue; below it they are dependent
 
 
