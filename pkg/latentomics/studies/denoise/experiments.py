@@ -45,7 +45,7 @@ MEAN_LOSSES = {
 
 # methods fast enough for matrices of 10^5 entries and more
 SCALABLE = ("constant", "perfect", "soft_impute", "stable_pcp", "dmf_huber_mean")
-SCALABLE += ("rt_dmf", "rt_dmf_mean")
+SCALABLE += ("rt_dmf", "rt_dmf_mean", "dmf_chosen")
 
 
 def reference_methods(planted, *, device="auto"):
@@ -111,7 +111,8 @@ def best_stable_pcp(planted, *, device="auto"):
 def deep_methods(planted, start, *, device="auto"):
     """Return the factorizations trained by descent, from the random start `start`.
 
-    Those whose name ends in `_mean` average eight starts, their own for each `start`.
+    Those whose name ends in `_mean` average eight starts, their own for each `start`;
+    "dmf_chosen" is the one of them with the lowest absolute validation error.
     """
     own = {"random_state": start, "device": device}
     shared = {"scale": None, **own}
@@ -125,6 +126,8 @@ def deep_methods(planted, start, *, device="auto"):
     shared |= MEAN_OF_STARTS | {"random_state": first}
     for name, loss in MEAN_LOSSES.items():
         methods[name] = DeepMatrixFactorization(loss=loss, **shared)
+    losses = {"loss": list(MEAN_LOSSES.values())}
+    methods["dmf_chosen"] = CellSearch(DeepMatrixFactorization(**shared), losses)
     X = visible(planted)
 
     def low_rank_of(method):
