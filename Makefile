@@ -1,5 +1,5 @@
 # Two commands matter: `make book` and `make test`. All else is `.venv/bin/latentomics --help`.
-.PHONY: book test test-portable html data bench sync lint clean
+.PHONY: book test test-portable claims html data bench sync lint clean
 .DEFAULT_GOAL := book
 
 BIN := .venv/bin
@@ -42,6 +42,10 @@ test: $(READY)
 	echo "== the book in a browser without network"; \
 	$(if $(BROWSER),$(PYTEST) tests/browser,echo "left out tests/browser: no Chromium here; install it (Debian: apt-get install chromium)"); \
 	$(clock)
+
+## the exported ledger, after a row or a number has changed
+claims: $(READY)
+	$(BIN)/python book/_ext/claims.py
 
 ## the same under other arithmetic: CHAPTERS="31 36" VARIANTS="Haswell threads", by default all
 test-portable: $(READY)

@@ -32,7 +32,8 @@ def test_the_recipe_field_by_field():
 def test_the_best_of_all_looks_is_scored(made):
     scores, course = as_published.published_tables({"a": made}, 3, **QUICK)
     assert course["iteration"].tolist() == [10, 20, 30]
-    assert (course["set"] == "a").all() and (course["start"] == 3).all()
+    assert (course["set"] == "a").all()
+    assert (course["start"] == 3).all()
     row = scores.iloc[0]
     assert (row["set"], row["method"], row["start"]) == ("a", "dmf_published", 3)
     best = course.loc[course["validation_error"].idxmin()]
@@ -65,7 +66,9 @@ def test_every_set_has_its_rows_and_no_test_cell_is_seen(made):
 
     sets = {"a": made, "b": changed}
     scores, course = as_published.published_tables(sets, 0, progress=progress, **QUICK)
-    assert ticks == ["a", "b"] and scores["set"].tolist() == ["a", "b"]
+    assert ticks == ["a", "b"]
+    assert scores["set"].tolist() == ["a", "b"]
     one, two = (rows["validation_error"] for _, rows in course.groupby("set"))
     assert_array_equal(one, two)
-    assert isinstance(scores, pd.DataFrame) and np.isfinite(scores["test_mse"]).all()
+    assert isinstance(scores, pd.DataFrame)
+    assert np.isfinite(scores["test_mse"]).all()

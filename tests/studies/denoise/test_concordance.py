@@ -11,6 +11,9 @@ from latentomics.studies.denoise.concordance import (
     agreement_table,
     compare,
     corrected_frames,
+    matched_agree,
+    sign_test,
+    smallest_total,
 )
 
 
@@ -59,6 +62,66 @@ def test_a_pair_without_correlation_is_not_significant():
     pvalue = np.array([[np.nan, 0.5], [0.3, 0.001]])
     scores = agreement(SpearmanMatrix(rho, pvalue, np.full((2, 2), 20)))
     assert (scores["n_drugs"], scores["significant"]) == (2, 0.5)
+
+
+def test_a_drug_agrees_if_positive_and_significant():
+    rho = np.diag([0.5, -0.6, 0.2, np.nan]) + 0.7 * (1 - np.eye(4))
+    pvalue = np.diag([0.009, 0.001, 0.01, np.nan])  # off the diagonal all are 0
+    table = SpearmanMatrix(rho, pvalue, np.full((4, 4), 50))
+    assert_array_equal(matched_agree(table), [True, False, False, False])
+    assert matched_agree(table).mean() == agreement(table)["significant"]
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "pvalue"),
+    [
+        (5, 0, 2 / 32),
+        (0, 2, 1 / 2),
+        (3, 1, 2 * 5 / 16),  # 4 or 3 of four tosses, both sides
+        (1, 7, 2 * 9 / 256),
+        (4, 4, 1),
+        (0, 0, 1),
+    ],
+)
+def test_the_sign_test_by_hand(gained, lost, pvalue):
+    assert sign_test(gained, lost) == pytest.approx(pvalue)
+
+
+@pytest.mark.parametrize("counts", [(-1, 2), (2, -1)])
+def test_a_negative_number_of_changes_is_refused(counts):
+    with pytest.raises(ValueError, match="gained and lost must be at least 0; got"):
+        sign_test(*counts)
+
+
+@pytest.mark.parametrize(
+    ("percentages", "n"),
+    [
+        ([62.5], 8),
+        ([62.5, 83.3], 24),  # 15 and 20
+        ([35.7, 50], 14),
+        ([66.6], 3),  # cut off, not rounded
+        ([0, 100], 1),
+    ],
+)
+def test_the_smallest_total_by_hand(percentages, n):
+    assert smallest_total(percentages) == n
+
+
+def test_the_smallest_total_depends_on_the_digits_printed():
+    assert smallest_total([5.26], tolerance=0.01) == 19
+    assert smallest_total([5], tolerance=1) == 17  # 1 of 17 is 5.9%
+    assert smallest_total([33], tolerance=0.5, largest=3) == 3
+
+
+@pytest.mark.parametrize("percentages", [[50, 101], [-1], [np.nan]])
+def test_percentages_are_from_0_to_100(percentages):
+    with pytest.raises(ValueError, match="percentages must be from 0 to 100; got"):
+        smallest_total(percentages)
+
+
+def test_percentages_of_no_total_are_refused():
+    with pytest.raises(ValueError, match="at most 23 items; got"):
+        smallest_total([62.5, 83.3], largest=23)
 
 
 def test_shuffled_lines_agree_by_chance_only(rng):

@@ -202,6 +202,18 @@ class TestPredictionTable:
         assert table.loc[("y", "half"), "explained"] == pytest.approx(3 / 4)
         assert table.loc[("twice", "half"), "explained"] == pytest.approx(1 - 9 / 16)
 
+    def test_the_spread_is_that_of_the_error_of_one_drug(self):
+        y = np.array([[1.0, 2.0, 9.0], [1.0, np.nan, 9.0]])
+        seen = ~np.isnan(y) & [True, True, False]
+        table = ask.prediction_table({"drug_mean": np.zeros((2, 3))}, {"y": y}, seen)
+        assert table["drugs"].item() == 2  # the third has no measured cell
+        assert table["sd"].item() == pytest.approx(0.5**0.5)  # errors 1 and 2
+
+    def test_a_single_drug_has_no_spread(self):
+        ones, seen = np.ones((3, 1)), np.ones((3, 1), bool)
+        table = ask.prediction_table({"drug_mean": ones}, {"y": 2 * ones}, seen)
+        assert np.isnan(table["sd"].item())
+
     def test_a_truth_that_is_the_mean_makes_it_perfect(self):
         mean, seen = np.ones((3, 2)), np.ones((3, 2), bool)
         table = ask.prediction_table({"drug_mean": mean}, {"mean": mean}, seen)
@@ -294,6 +306,7 @@ class TestNetwork:
         shifted = {"a": first, "b": second + 1}
         versions = {"none": as_it_is, "off": shifted}
         table = net.threshold_table(F, versions, ("a", "b"), device="cpu")
+        assert (table[["study", "pretrained_on"]] == ["b", "a"]).all(axis=None)
         by = table.set_index(["eta", "scored_on"])
         folds = ask.line_folds(len(second))
         naive = ask.drug_mean_predictions(second.to_numpy(), folds)

@@ -48,6 +48,19 @@ def test_residuals_in_closed_form_are_those_of_a_ridge(rng, penalty, n_features)
     assert_allclose(R @ Y, Y[held] - model.predict(X[held]), atol=1e-9)
 
 
+@pytest.mark.parametrize("penalty", [1e-6, 1.0, 1e6])
+def test_one_inverse_serves_all_splits(rng, penalty):
+    X = rng.normal(size=(24, 60)) + 3
+    P = label_noise._precision(X @ X.T, penalty)
+    assert_allclose(P.sum(axis=0), 0, atol=1e-8 * np.abs(P).max())
+    for _ in range(3):
+        held = rng.permutation(24) % 4 == 0
+        R = held_out_residuals(X @ X.T, held, penalty)
+        assert_allclose(label_noise._residuals(P, held), R, atol=1e-7)
+        Y = rng.normal(size=(24, 5))
+        assert_allclose(label_noise._residuals(P, held, Y), R @ Y, atol=1e-7)
+
+
 def test_the_quadratic_form_is_the_error_of_a_loop_of_ridges(rng):
     X, y = rng.normal(size=(23, 40)), rng.normal(size=23)
     fold = rng.permutation(23) % 4
@@ -93,11 +106,12 @@ def test_a_resample_holds_out_one_part_of_the_lines(screen, monkeypatch):
     X, Y = screen[0], screen[1][:, :3]
     seen = []
 
-    def spy(gram, held, penalty):
+    def spy(P, held, columns):
         seen.append(held)
-        return held_out_residuals(gram, held, penalty)
+        return residuals(P, held, columns)
 
-    monkeypatch.setattr(label_noise, "held_out_residuals", spy)
+    residuals = label_noise._residuals
+    monkeypatch.setattr(label_noise, "_residuals", spy)
     table = informative_as_published(
         X, Y, n_splits=3, penalty=0.7, n_resamples=12, n_permutations=5
     )

@@ -2,12 +2,95 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from latentomics.data.names import as_names
 from latentomics.matrices import chosen
 from latentomics.metrics import matched_auroc, spearman_matrix
 
 ALPHA = 0.01  # two-sided, the paper's level
+
+
+def matched_agree(table):
+    """Return which drugs agree with themselves between two studies.
+
+    Parameters
+    ----------
+    table : SpearmanMatrix
+        Drugs of one study against the same drugs of another, in the same order.
+
+    Returns
+    -------
+    bool ndarray of shape (n_drugs,)
+        Positive correlation with two-sided p < .01; False where there is none.
+    """
+    return np.diag((table.pvalue < ALPHA) & (table.rho > 0))
+
+
+def sign_test(gained, lost):
+    """Return how surprising gains and losses are if each was a toss of a coin.
+
+    McNemar's test in its exact form: what agrees, or does not, both before and after
+    says nothing of a change.
+
+    Parameters
+    ----------
+    gained, lost : int
+        Number of drugs that agree only after, and only before.
+
+    Returns
+    -------
+    float
+        Two-sided p value; 1 if nothing changed.
+
+    Raises
+    ------
+    ValueError
+        If a number is negative.
+    """
+    if min(gained, lost) < 0:
+        raise ValueError(f"gained and lost must be at least 0; got {gained}, {lost}")
+    n = int(gained + lost)
+    return float(binomtest(int(gained), n).pvalue) if n else 1.0
+
+
+def smallest_total(percentages, *, tolerance=0.1, largest=1000):
+    """Return the smallest number of items of which all percentages can be shares.
+
+    Two thirds printed as 66.7% may be 2 of 3 items, or 4 of 6, but 62.5% are 5 of 8
+    at least. Multiples of the result are possible, too.
+
+    Parameters
+    ----------
+    percentages : list of float
+        From 0 to 100, as printed.
+    tolerance : float, default=0.1
+        Largest error of a printed number; the default is one unit of the first
+        decimal, so that it may have been rounded or cut off.
+    largest : int, default=1000
+        Where to stop looking.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If a percentage is not between 0 and 100, or no number up to `largest` fits.
+    """
+    shares = np.atleast_1d(np.asarray(percentages, float))
+    if not ((shares >= 0) & (shares <= 100)).all():
+        raise ValueError(f"percentages must be from 0 to 100; got {percentages!r}")
+    n = np.arange(1, largest + 1)[:, None]
+    error = np.abs(100 * np.round(shares * n / 100) / n - shares)
+    fits = (error < tolerance).all(axis=1)
+    if not fits.any():
+        raise ValueError(
+            f"percentages must be shares of at most {largest} items; "
+            f"got {percentages!r}"
+        )
+    return int(n[fits.argmax(), 0])
 
 
 def agreement(table):

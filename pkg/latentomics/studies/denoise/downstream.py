@@ -229,8 +229,9 @@ def prediction_table(predictions, truths, seen):
     Returns
     -------
     DataFrame
-        Columns `trained_on`, `scored_on`, `rmse`, and `explained`, the relative
-        reduction in mean squared error from that of "drug_mean".
+        Columns `trained_on`, `scored_on`, `rmse`; `explained`, the relative reduction
+        in mean squared error from that of "drug_mean"; `sd`, the standard deviation
+        over drugs of the RMSE; and `drugs`, the number with a measured cell.
     """
 
     def read(M, name):
@@ -245,10 +246,13 @@ def prediction_table(predictions, truths, seen):
     for truth, Y in truths.items():
         naive = rmse((Y - predictions["drug_mean"])[seen])
         for name, P in predictions.items():
-            error = rmse((Y - P)[seen])
+            R = Y - P
+            error = rmse(R[seen])
             explained = 1 - (error / naive) ** 2 if naive else float("nan")
-            scores = {"rmse": error, "explained": explained}
-            rows.append({"trained_on": name, "scored_on": truth, **scores})
+            by_drug = [rmse(R[s, j]) for j, s in enumerate(seen.T) if s.any()]
+            sd = np.std(by_drug, ddof=1) if len(by_drug) > 1 else float("nan")
+            row = {"trained_on": name, "scored_on": truth, "rmse": error}
+            rows.append(row | {"explained": explained, "sd": sd, "drugs": len(by_drug)})
     return pd.DataFrame(rows)
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latentomics.arrays import as_mask, as_numpy, as_tensor, generator
+from latentomics.arrays import (
+    as_mask,
+    as_numpy,
+    as_tensor,
+    generator,
+    resolve_device,
+)
 from latentomics.denoise.optimizers import adam
 from latentomics.matrices import aligned_like, chosen, read_matrix
 from latentomics.solvers import Patience, iterate
@@ -52,11 +58,14 @@ def train(layers, F, Y, held, *, learning_rate):
     """
     layers = [M.clone().requires_grad_() for M in layers]
     move = adam(layers, learning_rate=learning_rate, weight_decay=DECAY)
-    seen, Y = ~Y.isnan(), Y.nan_to_num()
+    seen = ~Y.isnan()
+    Y, share = Y.nan_to_num(), seen.to(F.dtype)  # a product costs less than a choice
+    parts = [[M[rows] for M in (F, Y, share)] for rows in (~held, held)]
+    fitted, left = [(F, Y, W / W.sum()) for F, Y, W in parts]
 
-    def loss(layers, rows=~held):
-        R = (respond(layers, F[rows]) - Y[rows])[seen[rows]]
-        return R.square().mean()
+    def loss(layers, part=fitted):
+        F, Y, share = part
+        return ((respond(layers, F) - Y).square() * share).sum()
 
     def step(layers):
         gradients = torch.autograd.grad(loss(layers), layers)
@@ -65,7 +74,7 @@ def train(layers, F, Y, held, *, learning_rate):
         return layers
 
     early = Patience(
-        lambda layers: loss(layers, held).detach(),
+        lambda layers: loss(layers, left).detach(),
         lambda layers: [M.detach().clone() for M in layers],
         looks=PATIENCE,
         moving=lambda layers: True,
@@ -107,7 +116,7 @@ def pretrained_predictions(F, first, second, folds, *, random_state=0, device="a
         sizes = [F.shape[1], *HIDDEN, Y.shape[1]]
         layers = Network.start(sizes, generator(random_state)).weights
         layers[-1] += as_tensor(np.nanmean(Y, 0), device="cpu")
-        return [M.to(tensors(Y)[0].device) for M in layers]
+        return [M.to(resolve_device(device)) for M in layers]
 
     predicted = pd.DataFrame(np.nan, second.index, second.columns)
     for fold in range(folds.max() + 1):
@@ -142,9 +151,9 @@ def threshold_table(F, versions, route, *, random_state=0, device="auto"):
     Returns
     -------
     DataFrame
-        Columns `first`, `second`, `eta` (the name of the version), `scored_on`
-        ("measured" or "corrected"), and the RMSE of `network` and of `drug_mean`,
-        on the measured cells, in the units of the study.
+        Columns `study`, the one predicted, `pretrained_on`, `eta` (the name of the
+        version), `scored_on` ("measured" or "corrected"), and the RMSE of `network` and
+        of `drug_mean`, on the measured cells, in the units of the study.
     """
     first, second = route
     Y, rows = versions["none"][second], []
@@ -156,7 +165,8 @@ def threshold_table(F, versions, route, *, random_state=0, device="auto"):
         guess = pretrained_predictions(F, studies[first], corrected, folds, **own)
         for judge, truth in {"measured": Y, "corrected": corrected}.items():
             left = read_matrix(truth.where(Y.notna()), "truth", gaps=True)
-            row = {"first": first, "second": second, "eta": eta, "scored_on": judge}
+            row = {"study": second, "pretrained_on": first, "eta": eta}
+            row |= {"scored_on": judge}
             row |= {"network": rmse(left - guess), "drug_mean": rmse(left - naive)}
             rows.append(row)
     return pd.DataFrame(rows)

@@ -1,14 +1,13 @@
 """Experiments with the denoising methods, as tidy tables."""
 
 from functools import partial
-from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from latentomics.denoise.deep_factorization import DeepMatrixFactorization
 from latentomics.denoise.dual_branch import DualBranchNMF
-from latentomics.denoise.losses import Huber, Trimmed
+from latentomics.denoise.losses import Huber
 from latentomics.denoise.nuclear_ball import NuclearNormBall
 from latentomics.denoise.residual_thresholding import ResidualThresholdedDMF
 from latentomics.denoise.robust_pca import RobustPCA
@@ -16,6 +15,7 @@ from latentomics.denoise.search import CellSearch
 from latentomics.denoise.soft_impute import SoftImpute
 from latentomics.denoise.stable_pcp import StablePCP
 from latentomics.metrics import first_near_best, spike_scores
+from latentomics.studies.denoise.variants import VariantDMF
 
 ETA = 0.15  # threshold at which every method is judged
 ORACLE_ETAS = (0.05, 0.1, 0.15, 0.2)  # the best of these is reported too
@@ -33,19 +33,23 @@ HUBER_GRID = {
     "loss__eta": [0.025, 0.05, 0.075, 0.1, 0.15],
     "hidden": [(100,), (100, 100)],
 }
-# nothing is searched here; bounds of robust statistics, in noise levels: 2.5 for an
-# outlier (Rousseeuw & Leroy 1987), 1.345 for Huber's loss (95% efficient, Huber 1981)
-MEAN_OF_STARTS = {"hidden": (100, 100), "n_starts": 8}
-MEAN_LOSSES = {
-    "dmf_squared_mean": "squared",
-    "dmf_huber_mean": Huber(1.345, unit="noise"),
-    "rt_dmf_mean": Trimmed(2.5, unit="noise"),
+# nothing is searched here: 2.5 standard deviations of the noise is the usual outlier
+# threshold of robust statistics (Rousseeuw & Leroy 1987)
+MEAN_OF_STARTS = {"eta": 2.5, "eta_unit": "noise", "hidden": (100, 100), "n_starts": 8}
+# the published network: four inner layers, every entry of the start N(0, 1e-3 ** 2),
+# squared loss
+PUBLISHED = {
+    "hidden": (500,) * 4,
+    "init": "gaussian",
+    "learning_rate": 1e-3,
+    "scale": "raw",
+    "scoring": "mse",
+    "max_iter": 20_000,
 }
 
 
 # methods fast enough for matrices of 10^5 entries and more
-SCALABLE = ("constant", "perfect", "soft_impute", "stable_pcp", "dmf_huber_mean")
-SCALABLE += ("rt_dmf", "rt_dmf_mean", "dmf_chosen")
+SCALABLE = ("constant", "perfect", "soft_impute", "stable_pcp", "rt_dmf", "rt_dmf_mean")
 
 
 def reference_methods(planted, *, device="auto"):
@@ -85,69 +89,29 @@ def convex_methods(planted, *, device="auto"):
     return {name: partial(low_rank_of, s) for name, s in searches.items()}
 
 
-def best_stable_pcp(planted, *, device="auto"):
-    """Return stable PCP at its best, the settings with the fewest wrong flags at 0.15.
-
-    Chosen from `GAMMAS`, `LAM_SHARES` and whether the median is taken off, by the truth:
-    what no search on measured entries could surpass.
-    """
-    seen = planted.D[planted.seen]
-    rough = {"device": device, "tol": 1e-5}
-
-    def low_rank():
-        X = np.where(planted.validation, np.nan, visible(planted))
-        found = []
-        for center in (np.median(seen), 0.0):
-            largest = np.linalg.norm(np.where(planted.seen, planted.D - center, 0), 2)
-            for gamma, share in product(GAMMAS, LAM_SHARES):
-                model = StablePCP(gamma=gamma, lam=share * largest, **rough)
-                found.append(center + model.fit(X - center).low_rank_)
-        errors = [score_recovery(planted, L)["re_15"] for L in found]
-        return found[first_near_best(errors)]
-
-    return {"stable_pcp_hindsight": low_rank}
-
-
-def deep_methods(planted, start, *, device="auto"):
+def deep_methods(planted, start, *, published=True, device="auto"):
     """Return the factorizations trained by descent, from the random start `start`.
 
-    Those whose name ends in `_mean` average eight starts, their own for each `start`;
-    "dmf_chosen" is the one of them with the lowest absolute validation error.
+    The method that averages over starts has its own starts for each `start`.
     """
     own = {"random_state": start, "device": device}
     shared = {"scale": None, **own}
+    apart = {"random_state": start * MEAN_OF_STARTS["n_starts"]}
     huber = DeepMatrixFactorization(loss=Huber(), **shared)
     methods = {
         "dual_branch": DualBranchNMF(**own),
         "dmf_huber": CellSearch(huber, HUBER_GRID),
         "rt_dmf": CellSearch(ResidualThresholdedDMF(**shared), RT_GRID),
+        "rt_dmf_mean": ResidualThresholdedDMF(**MEAN_OF_STARTS, **shared | apart),
     }
-    first = start * MEAN_OF_STARTS["n_starts"]
-    shared |= MEAN_OF_STARTS | {"random_state": first}
-    for name, loss in MEAN_LOSSES.items():
-        methods[name] = DeepMatrixFactorization(loss=loss, **shared)
-    losses = {"loss": list(MEAN_LOSSES.values())}
-    methods["dmf_chosen"] = CellSearch(DeepMatrixFactorization(**shared), losses)
+    if published:
+        methods["dmf_published"] = VariantDMF(**PUBLISHED, **own)
     X = visible(planted)
 
     def low_rank_of(method):
         return method.fit(X, validation=planted.validation).low_rank_
 
     return {name: partial(low_rank_of, m) for name, m in methods.items()}
-
-
-def mean_of_dual_branches(planted, start, *, device="auto"):
-    """Return the dual-branch NMF averaged over as many starts as the others are."""
-    n_starts = MEAN_OF_STARTS["n_starts"]
-
-    def low_rank():
-        own = range(start * n_starts, (start + 1) * n_starts)
-        models = [DualBranchNMF(random_state=k, device=device) for k in own]
-        X, held = visible(planted), planted.validation
-        fits = [model.fit(X, validation=held).low_rank_ for model in models]
-        return np.mean(fits, axis=0)
-
-    return {"dual_branch_mean": low_rank}
 
 
 def visible(planted):

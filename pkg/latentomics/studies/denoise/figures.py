@@ -7,7 +7,6 @@ from latentomics.plot.style import BLACK, BLUE, GREEN, GREY, ORANGE, PINK
 
 MARKERS = "osD^vPX*<>hp"
 STUDY_MARKERS = {"GDSC1": "o", "CTRPv2": "s"}
-OFFSET = 0.18  # between two intervals of one row
 PATTERN_COLORS = (BLUE, ORANGE, GREEN, PINK)
 # number of factors -> colour and line style
 DEPTH_STYLES = {1: (GREY, "-"), 2: (ORANGE, "--"), 3: (BLUE, "-"), 4: (BLACK, "-.")}
@@ -152,21 +151,6 @@ def plot_fills(axes, table, scores, names):
     return axes
 
 
-def plot_judges(ax, table, styles):
-    """Draw the error of each model, one line per model, against each truth.
-
-    `table` has the columns `trained_on`, `scored_on` and `rmse`; `styles` maps a
-    model to its label, marker and colour.
-    """
-    judges = list(table["scored_on"].unique())
-    for model, (label, marker, color) in styles.items():
-        part = table[table["trained_on"] == model].set_index("scored_on")
-        ax.plot(judges, part.loc[judges, "rmse"], marker, color=color, label=label)
-    ax.set(ylabel="RMSE (share of median AUC)")
-    ax.margins(x=0.06)
-    return ax
-
-
 def plot_thresholds(ax, table):
     """Draw error against threshold, scored on measured and on corrected values.
 
@@ -181,25 +165,4 @@ def plot_thresholds(ax, table):
         label = f"drug mean, on {judge} values"
         ax.plot(part["eta"], part["drug_mean"], look, color="0.6", label=label)
     ax.set(ylabel="RMSE (share of median AUC)")
-    return ax
-
-
-def plot_intervals(ax, table, looks):
-    """Draw accuracies with their intervals, a row per task, a marker per version.
-
-    `table` has the columns `task`, `version`, `accuracy`, `low` and `high`, and
-    `chance`, which may be missing; `looks` maps a version to label, marker, colour.
-    """
-    rows = {task: -i for i, task in enumerate(table["task"].unique())}
-    for k, (version, (label, marker, color)) in enumerate(looks.items()):
-        part = table[table["version"] == version]
-        y = part["task"].map(rows) + OFFSET * (1 - 2 * k)
-        length = np.abs(part[["low", "high"]].sub(part["accuracy"], axis=0)).T
-        look = {"fmt": marker, "color": color, "capsize": 2, "lw": 1}
-        ax.errorbar(part["accuracy"], y, xerr=length.to_numpy(), label=label, **look)
-    known = table.dropna(subset="chance").drop_duplicates("task")
-    y = known["task"].map(rows)
-    ax.plot(known["chance"], y, "x", color="0.45", ms=5, label="shuffled clusters")
-    ax.set(yticks=list(rows.values()), yticklabels=list(rows), xlim=(0, 1.02))
-    ax.set(xlabel="clustering accuracy (share of items)")
     return ax

@@ -89,13 +89,15 @@ def informative_as_published(
 
     def test(rng, gram, responses):
         true, null = [], []
+        P = _precision(gram, penalty)
         for share in np.array_split(np.arange(n_permutations), n_resamples):
             held = rng.permutation(len(gram)) % n_splits == 0
-            residual = held_out_residuals(gram, held, penalty)
-            true.append(np.square(residual @ responses).mean(axis=0))
             shuffled = _permutations(rng, responses, len(share))
-            errors = np.square(np.tensordot(residual, shuffled, 1)).mean(axis=0)
-            null.extend(errors.T)
+            columns = np.concatenate([responses[:, :, None], shuffled], axis=2)
+            misses = _residuals(P, held, columns.reshape(len(gram), -1))
+            errors = np.square(misses).mean(axis=0).reshape(columns.shape[1:])
+            true.append(errors[:, 0])
+            null.extend(errors[:, 1:].T)
         true, null = np.array(true), np.array(null)
         p = mannwhitneyu(true, null, alternative="less", method="asymptotic").pvalue
         return true.mean(axis=0), null.mean(axis=0), p
@@ -160,7 +162,8 @@ def informative_calibrated(
 
     def test(rng, gram, responses):
         partitions = [rng.permutation(len(gram)) % n_splits for _ in range(n_repeats)]
-        A = np.mean([cv_error_form(gram, fold, penalty) for fold in partitions], axis=0)
+        P = _precision(gram, penalty)
+        A = np.mean([_error_form(P, fold) for fold in partitions], axis=0)
         true = np.einsum("it,ij,jt->t", responses, A, responses, optimize=True)
         null = np.empty((n_permutations, len(true)))
         for t, y in enumerate(responses.T):
@@ -221,9 +224,37 @@ def cv_error_form(gram, fold, penalty):
     -------
     ndarray of shape (n_lines, n_lines)
     """
-    parts = [held_out_residuals(gram, fold == k, penalty) for k in np.unique(fold)]
-    R = np.concatenate(parts)
+    return _error_form(_precision(gram, penalty), fold)
+
+
+def _error_form(P, fold):
+    """Return the matrix of :func:`cv_error_form` from that of :func:`_precision`."""
+    R = np.concatenate([_residuals(P, fold == k) for k in np.unique(fold)])
     return R.T @ R / len(R)
+
+
+def _precision(gram, penalty):
+    """Return the matrix P from which :func:`_residuals` reads every split.
+
+    With C the matrix that subtracts the mean, P = C (C K C + alpha I)^-1 C. The matrix
+    of ones keeps the inverse well conditioned, and its part is subtracted again.
+    """
+    n = len(gram)
+    K = gram - gram.mean(axis=0)
+    K = K - K.mean(axis=1, keepdims=True)
+    unit = np.trace(K) / n
+    alpha = penalty * unit
+    return np.linalg.inv(K + alpha * np.eye(n) + unit / n) - 1 / (n * (alpha + unit))
+
+
+def _residuals(P, held, columns=None):
+    """Return the matrix of :func:`held_out_residuals`, times `columns` if given.
+
+    Eliminating the lines trained on leaves a system of the size of the test set.
+    """
+    V = np.flatnonzero(held)
+    right = P[V] if columns is None else P[V] @ columns
+    return np.linalg.solve(P[np.ix_(V, V)], right)
 
 
 def _permutations(rng, responses, count):
