@@ -16,7 +16,7 @@ from latentomics.studies.denoise.downstream_network import (
     pretrained_predictions,
     threshold_table,
 )
-from latentomics.studies.multitask import comparisons, weights
+from latentomics.studies.multitask import comparisons, drug_groups, weights
 from latentomics.studies.multitask.contenders import rivals
 from latentomics.studies.multitask.experiments import (
     Predictions,
@@ -210,6 +210,18 @@ FUNCTIONS = {
     "metrics.spike_scores seen": (lambda a, b: scored(seen=b), A6, TRUE6, [0, 1]),
     "metrics.spike_scores block": (lambda a, b: scored(block=b), A6, TRUE6, [0, 1]),
     "multitask.agreement groups": (weights.agreement, LABELS, LABELS, [0]),
+    "multitask.with_own_group groups": (
+        drug_groups.with_own_group,
+        LABELS,
+        LABELS,
+        [0],
+    ),
+    "multitask.half_sample_agreement groups": (
+        lambda a, b: drug_groups.half_sample_agreement({"W": a}, b, 2, n_draws=3),
+        A6,
+        GENES,
+        [0],
+    ),
     "multitask.clustering_table groups": (
         lambda a, b: weights.clustering_table({"W": a}, b, 2),
         A6,
@@ -419,6 +431,8 @@ EXEMPT = {
     "solvers.pursuit": "is sensing.pursuit",
     "multitask.held_out_residuals": CHECKED,
     "multitask.cv_error_form": CHECKED,
+    "multitask.error_form": CHECKED,
+    "multitask.residuals": CHECKED,
     "multitask.InductiveKFold.split": "looks at the length of Y only",
     "multitask.InductiveKFold.get_n_splits": "looks at none of them",
     "metrics.boolean_matrix": "one mask, and what it is called",

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from latentomics.rerun.notebook import Notebook
-from latentomics.rerun.publish import fits
+from latentomics.rerun.publish import fits, stamps_in
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "book" / "results"
-STAMPS = sorted(RESULTS.glob("*.json"))
+STAMPS = sorted(stamps_in(RESULTS).values())
 FACTS = {"notebook", "parameters", "seeds", "version", "source_hash", "data"}
 FACTS |= {"device", "seconds", "runs"}
 

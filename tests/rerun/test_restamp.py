@@ -281,6 +281,12 @@ def test_a_proof_tells_which_parameter_is_gone(stored, make_run, results):
     assert stamps(results)[0]["parameters"]["solver"] == "old"
 
 
+def test_json_that_stamps_no_table_is_left_alone(stored, make_run, results):
+    (results / "claims.json").write_text("[]")
+    restamp(make_run("x = 2", 0, ROWS.format(0.5)), stamps(results)[1], results)
+    assert (results / "claims.json").read_text() == "[]"
+
+
 def test_an_unknown_table_is_refused(stored, results):
     with pytest.raises(ValueError, match="table must be one of size, speed; got 'x'"):
         read_stamp(results, "x")

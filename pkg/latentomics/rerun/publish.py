@@ -78,10 +78,16 @@ def read_stamp(results, table):
     ValueError
         If there is no such table; the message lists those that exist.
     """
-    stamps = {path.stem: path for path in sorted(Path(results).glob("*.json"))}
+    stamps = stamps_in(results)
     if table not in stamps:
         raise ValueError(f"table must be one of {', '.join(stamps)}; got {table!r}")
     return json.loads(stamps[table].read_text(encoding="utf-8"))
+
+
+def stamps_in(results):
+    """Return the paths of the stamps of `results`, by the name of their table."""
+    found = sorted(Path(results).glob("*.json"))
+    return {path.stem: path for path in found if path.with_suffix(".csv").is_file()}
 
 
 def _check(runs, notebook):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from latentomics.rerun.publish import read_run
+from latentomics.rerun.publish import read_run, stamps_in
 from latentomics.rerun.run import write_json
 
 CLOCKS = ("seconds",)  # columns that differ between any two runs
@@ -128,8 +128,8 @@ def restamp(folder, stamp, results, *, tolerance=0.0, noisy=None):
         raise ValueError(f"tolerance must be from 0 to {LOOSEST}; got {tolerance:g}")
     run, results = read_run(Path(folder)), Path(results)
     stamps = {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(results.glob("*.json"))
+        name: json.loads(path.read_text(encoding="utf-8"))
+        for name, path in stamps_in(results).items()
     }
     stamps = {k: v for k, v in stamps.items() if v["notebook"] == run["notebook"]}
     if stamps.keys() != run["tables"].keys():

@@ -8,6 +8,7 @@ from latentomics.arrays import binary_unit
 from latentomics.base import check_size
 from latentomics.checks import check_positive, check_share, check_whole
 from latentomics.matrices import aligned_like, first, names_of, read_matrix
+from latentomics.studies.multitask.leave_out import error_form, precision, residuals
 
 FEWEST_LINES = 4  # so that two are left to train on, however they are split
 
@@ -89,12 +90,12 @@ def informative_as_published(
 
     def test(rng, gram, responses):
         true, null = [], []
-        P = _precision(gram, penalty)
+        P = precision(gram, penalty)
         for share in np.array_split(np.arange(n_permutations), n_resamples):
             held = rng.permutation(len(gram)) % n_splits == 0
             shuffled = _permutations(rng, responses, len(share))
             columns = np.concatenate([responses[:, :, None], shuffled], axis=2)
-            misses = _residuals(P, held, columns.reshape(len(gram), -1))
+            misses = residuals(P, held, columns.reshape(len(gram), -1))
             errors = np.square(misses).mean(axis=0).reshape(columns.shape[1:])
             true.append(errors[:, 0])
             null.extend(errors[:, 1:].T)
@@ -162,8 +163,8 @@ def informative_calibrated(
 
     def test(rng, gram, responses):
         partitions = [rng.permutation(len(gram)) % n_splits for _ in range(n_repeats)]
-        P = _precision(gram, penalty)
-        A = np.mean([_error_form(P, fold) for fold in partitions], axis=0)
+        P = precision(gram, penalty)
+        A = np.mean([error_form(P, fold) for fold in partitions], axis=0)
         true = np.einsum("it,ij,jt->t", responses, A, responses, optimize=True)
         null = np.empty((n_permutations, len(true)))
         for t, y in enumerate(responses.T):
@@ -174,87 +175,6 @@ def informative_calibrated(
         return true, null.mean(axis=0), (1 + smaller) / (1 + n_permutations)
 
     return _per_drug(test, X, Y, names, level, random_state, progress)
-
-
-def held_out_residuals(gram, held, penalty):
-    r"""Return the matrix that maps responses to the residuals of held-out lines.
-
-    .. math:: R y = y_V - \bar y_T - \tilde K_{VT} (\tilde K_{TT} + \alpha I)^{-1}
-        (y_T - \bar y_T)
-
-    (book: ``eq-ridge-hat-matrix``) where V is the test set, T the training set, and the
-    tilde marks features centred at their mean over T.
-
-    Parameters
-    ----------
-    gram : ndarray of shape (n_lines, n_lines)
-        Inner products of the lines' features, with any centring.
-    held : bool array of shape (n_lines,)
-    penalty : float
-        :math:`\alpha` relative to the mean eigenvalue of `gram`, centred over all
-        lines.
-
-    Returns
-    -------
-    ndarray of shape (n_held, n_lines)
-    """
-    n = len(gram)
-    alpha = penalty * (np.trace(gram) - gram.mean() * n) / n
-    T, V = np.flatnonzero(~held), np.flatnonzero(held)
-    K = gram[:, T] - gram[:, T].mean(axis=1, keepdims=True)  # (x_i, x_j - mean over T)
-    K = K - K[T].mean(axis=0)  # and (x_i - mean over T)
-    slope = np.linalg.solve(K[T] + alpha * np.eye(len(T)), K[V].T).T
-    R = np.zeros((len(V), n))
-    R[:, V] = np.eye(len(V))
-    R[:, T] = -slope - 1 / len(T)  # each row of slope adds up to 0
-    return R
-
-
-def cv_error_form(gram, fold, penalty):
-    """Return the matrix A for which y'Ay is the mean squared error over all folds.
-
-    Parameters
-    ----------
-    gram, penalty
-        As in :func:`held_out_residuals`.
-    fold : int array of shape (n_lines,)
-        The fold in which each line is held out.
-
-    Returns
-    -------
-    ndarray of shape (n_lines, n_lines)
-    """
-    return _error_form(_precision(gram, penalty), fold)
-
-
-def _error_form(P, fold):
-    """Return the matrix of :func:`cv_error_form` from that of :func:`_precision`."""
-    R = np.concatenate([_residuals(P, fold == k) for k in np.unique(fold)])
-    return R.T @ R / len(R)
-
-
-def _precision(gram, penalty):
-    """Return the matrix P from which :func:`_residuals` reads every split.
-
-    With C the matrix that subtracts the mean, P = C (C K C + alpha I)^-1 C. The matrix
-    of ones keeps the inverse well conditioned, and its part is subtracted again.
-    """
-    n = len(gram)
-    K = gram - gram.mean(axis=0)
-    K = K - K.mean(axis=1, keepdims=True)
-    unit = np.trace(K) / n
-    alpha = penalty * unit
-    return np.linalg.inv(K + alpha * np.eye(n) + unit / n) - 1 / (n * (alpha + unit))
-
-
-def _residuals(P, held, columns=None):
-    """Return the matrix of :func:`held_out_residuals`, times `columns` if given.
-
-    Eliminating the lines trained on leaves a system of the size of the test set.
-    """
-    V = np.flatnonzero(held)
-    right = P[V] if columns is None else P[V] @ columns
-    return np.linalg.solve(P[np.ix_(V, V)], right)
 
 
 def _permutations(rng, responses, count):
