@@ -58,7 +58,7 @@ def test_halves_vary_as_samples_do(rng):
         fresh.append(agreement(cluster_drugs(W, 3)[0], group))
         halves = half_sample_agreement({"W": W}, group, 3, n_draws=20)
         within.append(halves["W"].std())
-    assert 0.5 < np.mean(within) / np.std(fresh) < 2  # measured 1.2
+    assert 0.5 < np.mean(within) / np.std(fresh) < 2  # 1.1 to 1.6 by seed
 
 
 def test_matrices_of_other_drugs_are_refused(planted):
