@@ -240,3 +240,12 @@ def test_groups_are_asked_for_before_the_fit(screen):
         ValueError, match=r"groups must be given to fit with keep=\"enr"
     ):
         model(max_iter=10**9).fit(screen[0])
+
+
+def test_labels_of_shuffled_lines_are_matched_by_name():
+    lines = pd.Index([f"line {i}" for i in range(N_LINES)])
+    labels = pd.Series(TISSUES, lines)
+    turned = labels.sample(frac=1, random_state=0)
+    assert turned.index[0] != lines[0]
+    masks = group_masks(turned, lines)
+    np.testing.assert_array_equal(masks, group_masks(TISSUES, N_LINES))

@@ -229,9 +229,8 @@ def prediction_table(predictions, truths, seen):
     Returns
     -------
     DataFrame
-        Columns `trained_on`, `scored_on`, `rmse`; `explained`, the relative reduction
-        in mean squared error from that of "drug_mean"; `sd`, the standard deviation
-        over drugs of the RMSE; and `drugs`, the number with a measured cell.
+        Columns `trained_on`, `scored_on`, `rmse`; `explained`, the share of the mean
+        squared error of "drug_mean" saved; `sd` of the RMSE over drugs; and `drugs`.
     """
 
     def read(M, name):
@@ -250,7 +249,8 @@ def prediction_table(predictions, truths, seen):
             error = rmse(R[seen])
             explained = 1 - (error / naive) ** 2 if naive else float("nan")
             by_drug = [rmse(R[s, j]) for j, s in enumerate(seen.T) if s.any()]
-            sd = np.std(by_drug, ddof=1) if len(by_drug) > 1 else float("nan")
+            unit = 2.0 ** np.frexp(max(by_drug, default=0))[1]  # squares may overflow
+            sd = unit * pd.Series(by_drug).div(unit).std()
             row = {"trained_on": name, "scored_on": truth, "rmse": error}
             rows.append(row | {"explained": explained, "sd": sd, "drugs": len(by_drug)})
     return pd.DataFrame(rows)
